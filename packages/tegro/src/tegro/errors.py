@@ -1,0 +1,66 @@
+"""Every error of the client, named for what the caller may do about it.
+
+::
+
+    TegroError
+    ├── InvalidInput        the request cannot be right; nothing was sent          mend the input
+    ├── NotConnected        no answer to a read, or the write never left           try again
+    ├── BadReply            the venue answered, but not in a form we know          report it; do not trade on it
+    ├── Refused             the venue said no to a read or a helper call           read the text
+    │   └── RateLimited     too many requests (`retry_after_secs`)                 wait
+    ├── SigningRefused      what was asked to be signed is not what was meant      stop
+    ├── AllowanceMissing    the exchange contract may not move enough of a token   approve
+    ├── ChainFailure        the chain's node refused or lost a transaction         look at the transaction
+    └── Closed              the client was used after it was closed                a bug in the caller
+
+Placing and cancelling answer with a value of `tegro.outcome` instead: a write whose fate is unclear is no exception but
+a third outcome. No message of any of these ever contains a key.
+"""
+
+
+class TegroError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class InvalidInput(TegroError, ValueError):
+    """The caller's input cannot be right. Nothing was sent."""
+
+
+class NotConnected(TegroError):
+    """A request that changes nothing got no answer. It may be repeated."""
+
+
+class BadReply(TegroError):
+    """The venue answered in a form that this version does not know."""
+
+
+class Refused(TegroError):
+    """The venue refused a request that changes nothing."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RateLimited(Refused):
+    """The venue asks for fewer requests."""
+
+    def __init__(self, message: str, *, retry_after_secs: float | None = None) -> None:
+        super().__init__(message, status=429)
+        self.retry_after_secs = retry_after_secs
+
+
+class SigningRefused(TegroError):
+    """Something about the data to sign is not what the caller meant, or not what was pinned."""
+
+
+class AllowanceMissing(TegroError):
+    """The exchange contract may move less of a token than the order needs."""
+
+
+class ChainFailure(TegroError):
+    """A transaction was refused, reverted, or did not appear in time."""
+
+
+class Closed(TegroError):
+    """The client, stream or journal was used after it was closed."""
