@@ -1,0 +1,46 @@
+# Everything a person or a CI runs. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap test test-system check format bench docs soak lock clean
+SHELL := /bin/bash
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bootstrap: ## prepare .venv (every other target does it first)
+	@scripts/bootstrap
+
+test: bootstrap ## all tests that need nothing but PyPI
+	$(PYTEST) -m "not system and not soak" $(ARGS)
+
+test-system: bootstrap ## tests against Node.js (ethers), Anvil, Chromium, mosquitto; see scripts/system-tools
+	@scripts/system-tools --check
+	$(PYTEST) -m system $(ARGS)
+
+check: bootstrap ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy packages/tegro/src packages/tegro-localnet/src packages/hummingbot-tegro/src
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_floats.py
+
+format: bootstrap ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: bootstrap ## run every benchmark; each checks its own target
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: bootstrap ## build the documentation site into site/, strictly
+	$(BIN)/mkdocs build --strict
+
+soak: bootstrap ## the long runs
+	$(PYTEST) -m soak --timeout=0 $(ARGS)
+
+lock: ## resolve the workspace again into requirements.lock
+	@scripts/lock --upgrade
+
+clean: ## remove what was built; the environment stays
+	rm -rf dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
