@@ -11,6 +11,7 @@
     ├── SigningRefused      what was asked to be signed is not what was meant      stop
     ├── AllowanceMissing    the exchange contract may not move enough of a token   approve
     ├── ChainFailure        the chain's node refused or lost a transaction         look at the transaction
+    ├── JournalFailure      the journal could not be written or read               mend the disk; nothing new was sent
     └── Closed              the client was used after it was closed                a bug in the caller
 
 Placing and cancelling answer with a value of `tegro.outcome` instead: a write whose fate is unclear is no exception but
@@ -60,6 +61,10 @@ class AllowanceMissing(TegroError):
 
 class ChainFailure(TegroError):
     """A transaction was refused, reverted, or did not appear in time."""
+
+
+class JournalFailure(TegroError):
+    """The journal could not be written or read: a full disk, a lock, a damaged file. An order is not sent then."""
 
 
 class Closed(TegroError):

@@ -6,7 +6,7 @@ signed and settled is `int`: prices scaled by 10^18 on every market (`price_e18`
 """
 
 from collections.abc import Sequence
-from decimal import ROUND_DOWN, Context, Decimal, localcontext
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 from enum import StrEnum
 from typing import Final
 
@@ -15,8 +15,9 @@ from msgspec import Struct
 PRICE_DECIMALS: Final = 18
 """Decimals of the price inside a signed order, on every market (protocol 5.3)."""
 
-_EXACT: Final = Context(prec=120)
-"""Wide enough for a product of two uint256 values; the default of 28 digits is not."""
+_DIGITS: Final = 160
+_EXACT: Final = Context(prec=_DIGITS, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])
+"""Wide enough for a product of two uint256 values; the default of 28 digits is not. Never rounds: it raises instead."""
 
 
 class Side(StrEnum):
@@ -141,8 +142,7 @@ class Market(Struct, frozen=True, kw_only=True):
         ValueError
             If the price is not a multiple of the tick size.
         """
-        _require_multiple(price, self.tick_size, f"price on {self.symbol}", "tick size")
-        return scaled(price, PRICE_DECIMALS, f"price on {self.symbol}")
+        return _scaled_multiple(price, self.quote_precision, PRICE_DECIMALS, f"price on {self.symbol}", "tick size")
 
     def quantity_wei(self, quantity: Decimal) -> int:
         """Return a base quantity as it is signed: in the smallest unit of the base token.
@@ -152,8 +152,8 @@ class Market(Struct, frozen=True, kw_only=True):
         ValueError
             If the quantity is not a multiple of the lot size.
         """
-        _require_multiple(quantity, self.lot_size, f"quantity on {self.symbol}", "lot size")
-        return scaled(quantity, self.base.decimals, f"quantity on {self.symbol}")
+        what = f"quantity on {self.symbol}"
+        return _scaled_multiple(quantity, self.base_precision, self.base.decimals, what, "lot size")
 
     def quote_wei(self, price_e18: int, quantity_wei: int) -> int:
         """Return what a fill costs in the smallest unit of the quote token, rounded down as the contract does.
@@ -299,17 +299,19 @@ def scaled(value: Decimal, decimals: int, what: str) -> int:
     Raises
     ------
     ValueError
-        If the value is not finite or has more decimals than that; `what` names it in the message.
+        If the value is not finite, is absurdly large, or has more decimals than that; `what` names it in the message.
     """
-    with localcontext(_EXACT):
-        if not value.is_finite():
-            message = f"{what} must be a finite number, was {value}"
-            raise ValueError(message)
-        exact = value.scaleb(decimals)
-        if exact != exact.to_integral_value():
-            message = f"{what} may have at most {decimals} decimals, was {value:f}"
-            raise ValueError(message)
-        return int(exact)
+    if not value.is_finite():
+        message = f"{what} must be a finite number, was {value}"
+        raise ValueError(message)
+    if value.adjusted() + decimals >= _DIGITS:
+        message = f"{what} is out of range, was {_shown(value)}"
+        raise ValueError(message)
+    units = _whole_units(value, decimals)
+    if units is None:
+        message = f"{what} may have at most {decimals} decimals, was {_shown(value)}"
+        raise ValueError(message)
+    return units
 
 
 def unscaled(value: int, decimals: int) -> Decimal:
@@ -320,9 +322,10 @@ def unscaled(value: int, decimals: int) -> Decimal:
 
 
 def round_down(value: Decimal, step: Decimal) -> Decimal:
-    """Return the largest multiple of `step` that is not above `value`."""
+    """Return the largest multiple of `step` (above zero) that is not above `value`."""
     with localcontext(_EXACT):
-        return (value / step).to_integral_value(rounding=ROUND_DOWN) * step
+        multiple = value // step * step  # truncates, so a negative value ends above itself
+        return multiple - step if multiple > value else multiple
 
 
 def quote_total_wei(price_e18: int, quantity_wei: int, base_decimals: int, quote_decimals: int) -> int:
@@ -338,11 +341,33 @@ def timestamp_to_ms(timestamp: int) -> int:
     return timestamp * 1000 if timestamp < 10**11 else timestamp
 
 
-def _require_multiple(value: Decimal, step: Decimal, what: str, step_name: str) -> None:
-    with localcontext(_EXACT):
-        if not value.is_finite() or value <= 0:
-            message = f"{what} must be above zero, was {value}"
-            raise ValueError(message)
-        if value % step != 0:
-            message = f"{what} must be a multiple of the {step_name} {step:f}, was {value:f}"
-            raise ValueError(message)
+def _scaled_multiple(value: Decimal, precision: int, decimals: int, what: str, step_name: str) -> int:
+    """Return `value` x 10^`decimals` for a value above zero that is a multiple of 10^-`precision`."""
+    if not value.is_finite() or value <= 0:
+        message = f"{what} must be above zero, was {_shown(value)}"
+        raise ValueError(message)
+    if value.adjusted() + max(precision, decimals) >= _DIGITS or precision > decimals:
+        return scaled(value, decimals, what)
+    steps = _whole_units(value, precision)
+    if steps is None:
+        step = Decimal(1).scaleb(-precision)
+        message = f"{what} must be a multiple of the {step_name} {step:f}, was {_shown(value)}"
+        raise ValueError(message)
+    units: int = steps * 10 ** (decimals - precision)
+    return units
+
+
+def _whole_units(value: Decimal, decimals: int) -> int | None:
+    """Return `value` x 10^`decimals`, or None if that is no integer. It must have less than `_DIGITS` digits."""
+    try:
+        exact = _EXACT.scaleb(value, decimals)
+    except Inexact:  # so many digits that some lie behind the decimal point
+        return None
+    units = int(exact)
+    return units if units == exact else None
+
+
+def _shown(value: Decimal) -> str:
+    """Return a number for a message: plain unless that would be a screen full of zeros."""
+    is_plain = value.is_finite() and abs(value.adjusted()) < 40
+    return f"{value:f}" if is_plain else str(value)

@@ -1,16 +1,18 @@
 """Bytes to structs and back.
 
 The venue renamed its fields from camelCase to snake_case in mid-2024 and some bodies still mix both (protocol 3.3). A
-body that does not fit its struct as it stands is tried once more with every top-level name put into snake_case.
+top-level name in the old spelling is read as the new one, unless the struct knows the old one by itself.
 """
 
 import re
+from functools import cache
+from typing import cast, get_args
 
 import msgspec
 
 from tegro.wire.events import Envelope
 
-_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SECOND_WORD = re.compile(r"_([a-z])")
 _ANY_MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY_ITEMS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _ENVELOPE: msgspec.json.Decoder[Envelope] = msgspec.json.Decoder(Envelope)
@@ -29,13 +31,12 @@ def decode[T](body: bytes | msgspec.Raw, shape: type[T]) -> T:
     msgspec.DecodeError
         If the text is no JSON, or (as its subclass `msgspec.ValidationError`) does not fit the shape.
     """
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError:
-        renamed = _snake_case(bytes(body))
-        if renamed is None:
-            raise
-        return msgspec.json.decode(renamed, type=shape)
+    old_names = _old_names(cast("object", shape))
+    if old_names is not None:
+        text = bytes(body)
+        if old_names.pattern.search(text):
+            body = _renamed(text, old_names.new_name)
+    return msgspec.json.decode(body, type=shape)
 
 
 def decode_event(frame: bytes | str) -> Envelope:
@@ -49,18 +50,34 @@ def decode_event(frame: bytes | str) -> Envelope:
     return _ENVELOPE.decode(frame)
 
 
-def _snake_case(body: bytes) -> bytes | None:
-    """Rename the members of an object, or of each object in an array; None where there is nothing to rename."""
-    start = body.lstrip()[:1]
-    if start == b"{":
-        members = _ANY_MEMBERS.decode(body)
-        # A snake_case member that is present already wins over its camelCase twin.
-        renamed = {_WORD_START.sub("_", name).lower(): value for name, value in members.items()} | {
-            name: value for name, value in members.items() if name == name.lower()
-        }
-        return msgspec.json.encode(renamed) if renamed != members else None
-    if start == b"[":
-        items = [(item, _snake_case(bytes(item))) for item in _ANY_ITEMS.decode(body)]
-        if any(changed is not None for _, changed in items):
-            return msgspec.json.encode([item if new is None else msgspec.Raw(new) for item, new in items])
-    return None
+class _OldNames(msgspec.Struct, frozen=True):
+    """The camelCase spellings a body of one struct may have used."""
+
+    pattern: re.Pattern[bytes]
+    """Finds any of them as a member's name, quickly."""
+    new_name: dict[str, str]
+
+
+@cache
+def _old_names(shape: object) -> _OldNames | None:
+    """Return the old spellings of the members of a struct, or of the items of a list; None where there are none."""
+    item = next(iter(get_args(shape)), shape)
+    if not isinstance(item, type) or not issubclass(item, msgspec.Struct):
+        return None
+    names = [field.encode_name for field in msgspec.structs.fields(item)]
+    camel = {_SECOND_WORD.sub(lambda match: match[1].upper(), name): name for name in names}
+    new_name = {old: new for old, new in camel.items() if old not in names}
+    if not new_name:
+        return None
+    return _OldNames(re.compile(rf'"(?:{"|".join(new_name)})"\s*:'.encode()), new_name)
+
+
+def _renamed(body: bytes, new_name: dict[str, str]) -> bytes:
+    """Rename the members of an object, or of each object in an array."""
+    if body.lstrip()[:1] == b"[":
+        items = [msgspec.Raw(_renamed(bytes(item), new_name)) for item in _ANY_ITEMS.decode(body)]
+        return msgspec.json.encode(items)
+    members = _ANY_MEMBERS.decode(body)
+    renamed = {new_name.get(name, name): value for name, value in members.items()}
+    # A member that is there in both spellings keeps the value of the new one.
+    return msgspec.json.encode(renamed | {name: members[name] for name in new_name.values() if name in members})

@@ -12,7 +12,7 @@ class GenerateOrderBody(Struct, kw_only=True, omit_defaults=True):
     wallet_address: str
     market_symbol: str
     side: str
-    price: NumberLiteral | None = None
+    price: NumberLiteral | UnsetType = UNSET
     """Quote per base, human units; left out for a market order."""
     amount: NumberLiteral
 
