@@ -9,17 +9,73 @@ from typing import TYPE_CHECKING, Final
 from tegro._version import __version__
 
 if TYPE_CHECKING:
-    from tegro.model import Market, Order, OrderRequest, Side, Trade
+    from tegro.allowance import AllowanceManager
+    from tegro.client import AsyncTegro
+    from tegro.errors import InvalidInput, TegroError
+    from tegro.journal import MemoryJournal, SqliteJournal
+    from tegro.model import Balance, Market, Order, OrderRequest, Side, Token, Trade
+    from tegro.order_book import OrderBook
+    from tegro.outcome import Accepted, Cancelled, CancelRejected, CancelUnknown, Rejected, Unknown
+    from tegro.settings import Environment, Settings
+    from tegro.signer import LocalSigner, Signer
+    from tegro.stream import EventStream
 
 _HOME: Final = {
+    "Accepted": "tegro.outcome",
+    "AllowanceManager": "tegro.allowance",
+    "AsyncTegro": "tegro.client",
+    "Balance": "tegro.model",
+    "CancelRejected": "tegro.outcome",
+    "CancelUnknown": "tegro.outcome",
+    "Cancelled": "tegro.outcome",
+    "Environment": "tegro.settings",
+    "EventStream": "tegro.stream",
+    "InvalidInput": "tegro.errors",
+    "LocalSigner": "tegro.signer",
     "Market": "tegro.model",
+    "MemoryJournal": "tegro.journal",
     "Order": "tegro.model",
+    "OrderBook": "tegro.order_book",
     "OrderRequest": "tegro.model",
+    "Rejected": "tegro.outcome",
+    "Settings": "tegro.settings",
     "Side": "tegro.model",
+    "Signer": "tegro.signer",
+    "SqliteJournal": "tegro.journal",
+    "TegroError": "tegro.errors",
+    "Token": "tegro.model",
     "Trade": "tegro.model",
+    "Unknown": "tegro.outcome",
 }
 
-__all__ = ["Market", "Order", "OrderRequest", "Side", "Trade", "__version__"]
+__all__ = [
+    "Accepted",
+    "AllowanceManager",
+    "AsyncTegro",
+    "Balance",
+    "CancelRejected",
+    "CancelUnknown",
+    "Cancelled",
+    "Environment",
+    "EventStream",
+    "InvalidInput",
+    "LocalSigner",
+    "Market",
+    "MemoryJournal",
+    "Order",
+    "OrderBook",
+    "OrderRequest",
+    "Rejected",
+    "Settings",
+    "Side",
+    "Signer",
+    "SqliteJournal",
+    "TegroError",
+    "Token",
+    "Trade",
+    "Unknown",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> object:

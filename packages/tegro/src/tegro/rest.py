@@ -1,0 +1,266 @@
+"""The venue's REST API: one method per endpoint, model values in and out.
+
+Reads are repeated within a small budget. Writes are sent exactly once, whatever happens: an answer that is not
+definite leaves the order's fate open (`tegro.outcome`).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+import aiohttp
+import msgspec
+from msgspec import Raw
+
+from tegro import convert, wire
+from tegro.backoff import Sleep
+from tegro.errors import BadReply, Refused
+from tegro.model import Balance, BookSnapshot, Chain, Market, Order, Ticker, Trade
+from tegro.outcome import (
+    Accepted,
+    Cancelled,
+    CancelOutcome,
+    CancelRejected,
+    CancelUnknown,
+    PlaceOutcome,
+    Rejected,
+    Unknown,
+)
+from tegro.settings import Environment
+from tegro.transport import Lost, ReadPolicy, Reply, Timeouts, Transport
+
+_log = logging.getLogger(__name__)
+
+_EXCHANGE: Final = "v1/exchange"
+_ORDERS: Final = "v1/trading/market/orders"
+_ENVELOPE_NAMES: Final = frozenset({"data", "message", "success"})
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+class RestClient:
+    """Requests to one venue.
+
+    Parameters
+    ----------
+    environment
+        Where to. Its headers go with every request, to this host alone.
+    session
+        Used, never closed.
+    reads, timeouts
+        Limits of repetition and of time; None means the defaults.
+    sleep, rng
+        For the waits between reads; passed in so that a test need not wait.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        session: aiohttp.ClientSession,
+        *,
+        reads: ReadPolicy | None = None,
+        timeouts: Timeouts | None = None,
+        sleep: Sleep = asyncio.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._transport = Transport(
+            environment.rest_url,
+            session,
+            headers=environment.headers,
+            reads=reads or ReadPolicy(),
+            timeouts=timeouts or Timeouts(),
+            sleep=sleep,
+            rng=rng or random.Random(),  # noqa: S311  jitter, nothing secret
+        )
+
+    async def chains(self) -> list[Chain]:
+        """Return the chains that the venue lists (protocol 4.1). A row that cannot be read is left out and logged."""
+        path = f"{_EXCHANGE}/chain/list"
+        rows = await self._get(path, {}, list[Raw])
+        return _readable(path, rows, wire.ChainInfo, convert.chain_of)
+
+    async def market_page(self, chain_id: int, *, page: int, page_size: int) -> tuple[list[Market], int]:
+        """Return one page of the verified markets, and how many rows it had (protocol 4.2).
+
+        A row that cannot be read is left out and logged, so that one odd listing does not hide the others.
+        """
+        path = f"{_EXCHANGE}/{chain_id}/market/list"
+        # What Hummingbot's connector asked for: the only form that is known to have run.
+        query = {"sort_order": "desc", "sort_by": "volume", "verified": "true"} | _page(page, page_size)
+        rows = await self._get(path, query, list[Raw])
+        return _readable(path, rows, wire.MarketInfo, lambda info: convert.market_of(info, chain_id)), len(rows)
+
+    async def ticker(self, chain_id: int, market_id: str) -> Ticker:
+        """Return a market's last 24 hours (protocol 4.3)."""
+        path = f"{_EXCHANGE}/{chain_id}/market/{market_id}"
+        return _converted(path, convert.ticker_of, await self._get(path, {}, wire.MarketInfo))
+
+    async def book(self, market: Market) -> BookSnapshot:
+        """Return a whole order book (protocol 4.4)."""
+        path = "v1/orderbook/depth"
+        query = {"chain_id": str(market.chain_id), "market_id": market.id}
+        depth = await self._get(path, query, wire.DepthSnapshot)
+        return _converted(path, lambda info: convert.snapshot_of(info, market.symbol), depth)
+
+    async def public_trades(self, market: Market, *, limit: int) -> list[Trade]:
+        """Return a market's latest trades (protocol 4.5)."""
+        path = f"{_EXCHANGE}/{market.chain_id}/market/trades"
+        query = {"market_id": market.id, "chain_id": str(market.chain_id), "limit": str(limit)}
+        return await self._get_all(path, query, wire.TradeInfo, convert.trade_of)
+
+    async def order_page(
+        self,
+        chain_id: int,
+        wallet: str,
+        *,
+        page: int,
+        page_size: int,
+        market_id: str | None = None,
+        statuses: Sequence[str] = (),
+    ) -> list[Order]:
+        """Return one page of a wallet's orders (protocol 4.12)."""
+        query = {"chain_id": str(chain_id)} | _page(page, page_size)
+        if market_id is not None:
+            query["market_id"] = market_id
+        if statuses:
+            query["statuses"] = ",".join(statuses)
+        return await self._get_all(f"{_ORDERS}/user/{wallet.lower()}", query, wire.OrderInfo, convert.order_of)
+
+    async def order(self, chain_id: int, wallet: str, order_id: str) -> Order | None:
+        """Return one order of a wallet; None where the venue lists none with this id (protocol 4.12)."""
+        query = {"chain_id": str(chain_id), "order_id": order_id}
+        found = await self._get_all(f"{_ORDERS}/user/{wallet.lower()}", query, wire.OrderInfo, convert.order_of)
+        return next((order for order in found if order.order_id == order_id), None)
+
+    async def trades_of(self, order_id: str) -> list[Trade]:
+        """Return the fills of an order (protocol 4.13)."""
+        return await self._get_all(f"{_ORDERS}/trades/{order_id}", {}, wire.TradeInfo, convert.trade_of)
+
+    async def portfolio(self, chain_id: int, wallet: str) -> list[Balance]:
+        """Return what a wallet holds of every token that the venue tracks for it (protocol 4.14)."""
+        path = f"v1/accounts/{chain_id}/{wallet.lower()}/portfolio"
+        return await self._get_all(path, {}, wire.PortfolioEntry, convert.balance_of)
+
+    async def balance(self, chain_id: int, wallet: str, token_address: str) -> Decimal:
+        """Return what a wallet holds of one token, in human units (protocol 4.15)."""
+        path = f"v1/accounts/{chain_id}/balances/{wallet.lower()}/{token_address.lower()}"
+        return _converted(path, convert.amount_of, await self._get(path, {}, Raw))
+
+    async def is_healthy(self) -> bool:
+        """Return whether the venue's health check answers (protocol 4.16). False where it refuses.
+
+        Raises
+        ------
+        NotConnected
+            If no answer came.
+        """
+        try:
+            await self._transport.get("v1/trading/health", {})
+        except Refused:
+            return False
+        return True
+
+    async def place(self, body: wire.PlaceOrderBody) -> PlaceOutcome:
+        """Send a signed order, once (protocol 4.8). Never repeat it while the outcome is `Unknown`.
+
+        Raises
+        ------
+        NotConnected
+            If the connection was never made: the order did not leave this machine.
+        """
+        answer = await self._transport.post(f"{_ORDERS}/place", wire.encode(body))
+        if isinstance(answer, Lost):
+            return Unknown(order_hash=body.order_hash, cause=answer.cause)
+        if answer.is_definite_refusal:
+            return Rejected(order_hash=body.order_hash, reason=answer.text)
+        if not answer.is_success:
+            return Unknown(order_hash=body.order_hash, cause=_told(answer))
+        try:
+            order = convert.order_of(wire.decode(_bare(answer.body), wire.OrderInfo))
+        except _UNREADABLE as error:
+            return Unknown(order_hash=body.order_hash, cause=f"the venue's answer could not be read: {error}")
+        if not order.order_id or order.order_hash not in (body.order_hash, ""):
+            return Unknown(order_hash=body.order_hash, cause="the venue's answer is not about this order")
+        return Accepted(order_hash=body.order_hash, order_id=order.order_id, order=order)
+
+    async def cancel(self, body: wire.CancelBody) -> CancelOutcome:
+        """Send a signed cancel, once (protocol 4.10). It may be sent again.
+
+        Raises
+        ------
+        NotConnected
+            If the connection was never made.
+        """
+        order_ids = tuple(body.order_ids)
+        answer = await self._transport.post(f"{_ORDERS}/cancel", wire.encode(body))
+        if isinstance(answer, Lost):
+            return CancelUnknown(order_ids=order_ids, cause=answer.cause)
+        if answer.is_definite_refusal:
+            not_found = "not found" in answer.text.lower()
+            return CancelRejected(order_ids=order_ids, reason=answer.text, not_found=not_found)
+        if not answer.is_success:
+            return CancelUnknown(order_ids=order_ids, cause=_told(answer))
+        try:
+            named = wire.decode(_bare(answer.body), wire.CancelReply).cancelled_order_ids or ()
+        except _UNREADABLE as error:
+            return CancelUnknown(order_ids=order_ids, cause=f"the venue's answer could not be read: {error}")
+        return Cancelled(
+            cancelled=tuple(each for each in order_ids if each in named),
+            not_cancelled=tuple(each for each in order_ids if each not in named),
+        )
+
+    async def _get[T](self, path: str, query: Mapping[str, str], shape: type[T]) -> T:
+        body = await self._transport.get(path, query)
+        try:
+            return wire.decode(_bare(body), shape)
+        except _UNREADABLE as error:
+            raise BadReply(f"GET {path} was answered in an unknown form: {error}") from None
+
+    async def _get_all[T, M](
+        self, path: str, query: Mapping[str, str], shape: type[T], convert_one: Callable[[T], M]
+    ) -> list[M]:
+        # An empty list may come as null, as an empty book side does.
+        rows = await self._get(path, query, list[Raw] | None)  # type: ignore[arg-type]
+        return [_converted(path, convert_one, _decoded(path, row, shape)) for row in rows or ()]
+
+
+def _page(page: int, page_size: int) -> dict[str, str]:
+    return {"page": str(page), "page_size": str(page_size)}
+
+
+def _bare(body: bytes) -> bytes | Raw:
+    """Return the data inside the envelope that the venue used until July 2024, else the body (protocol 3.3)."""
+    if not body.lstrip().startswith(b"{"):
+        return body
+    members = msgspec.json.decode(body, type=dict[str, Raw])
+    return members["data"] if "data" in members and members.keys() <= _ENVELOPE_NAMES else body
+
+
+def _decoded[T](path: str, row: Raw, shape: type[T]) -> T:
+    try:
+        return wire.decode(row, shape)
+    except _UNREADABLE as error:
+        raise BadReply(f"GET {path} was answered in an unknown form: {error}") from None
+
+
+def _converted[T, M](path: str, convert_one: Callable[[T], M], value: T) -> M:
+    try:
+        return convert_one(value)
+    except ValueError as error:
+        raise BadReply(f"GET {path} was answered with a value that cannot be right: {error}") from None
+
+
+def _readable[T, M](path: str, rows: Sequence[Raw], shape: type[T], convert_one: Callable[[T], M]) -> list[M]:
+    values = []
+    for row in rows:
+        try:
+            values.append(_converted(path, convert_one, _decoded(path, row, shape)))
+        except BadReply as error:
+            _log.warning("left out one row: %s", error)
+    return values
+
+
+def _told(answer: Reply) -> str:
+    return f"the venue answered with HTTP {answer.status}: {answer.text}"

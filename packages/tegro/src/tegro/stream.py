@@ -1,0 +1,303 @@
+"""The venue's event stream: one WebSocket for many markets and wallets, reconnected for as long as it is open.
+
+The stream has no sequence numbers and no replay (protocol 8.1). What happened between `Disconnected` and `Connected` is
+lost: take a snapshot of every book and list the orders again after each `Connected`, and after a `Lagged`.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import msgspec
+
+from tegro import wire
+from tegro.backoff import Backoff, Sleep
+from tegro.errors import Closed
+from tegro.events import (
+    BookChanged,
+    Connected,
+    Disconnected,
+    Lagged,
+    OrderEvent,
+    StreamEvent,
+    TradeEvent,
+    UserTradeEvent,
+    VenueEvent,
+    read_frame,
+)
+from tegro.model import Market
+from tegro.settings import Environment
+
+__all__ = [
+    "BookChanged",
+    "Connected",
+    "Disconnected",
+    "EventStream",
+    "Lagged",
+    "OrderEvent",
+    "StreamEvent",
+    "TradeEvent",
+    "UserTradeEvent",
+    "VenueEvent",
+]
+
+_log = logging.getLogger(__name__)
+
+QUEUE_SIZE: Final = 10_000
+"""Events kept for a reader that is slower than the venue."""
+HEARTBEAT_SECS: Final = 15.0
+"""Time between protocol pings; a connection that answers none within half of it is given up (protocol 8.1)."""
+CONNECT_SECS: Final = 10.0
+"""Time to open the socket."""
+
+
+class EventStream:
+    """Events of markets and wallets: `async for event in stream`.
+
+    The connection is made when the first event is asked for, or by `async with`. One reader at a time. Iteration ends
+    after `aclose`.
+
+    Parameters
+    ----------
+    environment
+        Where to.
+    session
+        Used, never closed.
+    markets, wallets
+        What to subscribe to at first.
+    backoff, sleep, rng
+        The waits between attempts; passed in so that a test need not wait.
+    queue_size
+        How many events wait for the reader before the oldest is dropped.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        session: aiohttp.ClientSession,
+        *,
+        markets: Iterable[Market] = (),
+        wallets: Iterable[str] = (),
+        backoff: Backoff | None = None,
+        sleep: Sleep = asyncio.sleep,
+        rng: random.Random | None = None,
+        queue_size: int = QUEUE_SIZE,
+    ) -> None:
+        self._url = environment.stream_url
+        self._session = session
+        self._backoff = backoff or Backoff()
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311  jitter, nothing secret
+        self._markets = {market.symbol: market for market in markets}
+        self._wallets = dict.fromkeys(wallet.lower() for wallet in wallets)
+        self._inbox = _Inbox(queue_size)
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._connections = 0
+        self._frames = 0
+        self._skipped = 0
+        self._closed = False
+
+    @property
+    def dropped(self) -> int:
+        """Events dropped so far because the reader was too slow."""
+        return self._inbox.dropped
+
+    @property
+    def skipped(self) -> int:
+        """Frames skipped so far: unknown actions, and what could not be read."""
+        return self._skipped
+
+    async def subscribe_market(self, market: Market) -> None:
+        """Follow a market: its book and its trades. May be repeated.
+
+        Raises
+        ------
+        Closed
+            If the stream was closed.
+        """
+        self._require_open()
+        is_new_channel = market.channel not in self._channels()
+        self._markets[market.symbol] = market
+        if is_new_channel:
+            await self._send("subscribe", market.channel)
+
+    async def unsubscribe_market(self, market: Market) -> None:
+        """Stop following a market. A channel that another followed market shares stays open. May be repeated.
+
+        Raises
+        ------
+        Closed
+            If the stream was closed.
+        """
+        self._require_open()
+        if self._markets.pop(market.symbol, None) is not None and market.channel not in self._channels():
+            await self._send("unsubscribe", market.channel)
+
+    async def subscribe_wallet(self, wallet: str) -> None:
+        """Follow a wallet: its orders and its trades. May be repeated.
+
+        Raises
+        ------
+        Closed
+            If the stream was closed.
+        """
+        self._require_open()
+        if wallet.lower() not in self._wallets:
+            self._wallets[wallet.lower()] = None
+            await self._send("subscribe", wallet.lower())
+
+    async def aclose(self) -> None:
+        """Close the socket and end the iteration. May be repeated."""
+        self._closed = True
+        self._inbox.discard()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        self._require_open()
+        self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        self._start()
+        event = await self._inbox.take()
+        if event is not None:
+            return event
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+        raise StopAsyncIteration
+
+    def _start(self) -> None:
+        if self._task is None and not self._closed:
+            self._task = asyncio.create_task(self._run(), name="tegro event stream")
+            # A reader must not wait for ever for a task that ended with an error.
+            self._task.add_done_callback(lambda _: self._inbox.close())
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Closed("the event stream is closed")
+
+    def _channels(self) -> list[str]:
+        """Every channel once, in the order of subscription."""
+        return list(dict.fromkeys([market.channel for market in self._markets.values()]) | self._wallets)
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            frames_before = self._frames
+            reason = await self._one_connection()
+            # Only a connection that delivered something counts as a success: a host that accepts and closes does not.
+            failures = 1 if self._frames > frames_before else failures + 1
+            _log.info("event stream: %s", reason)
+            self._inbox.put(Disconnected(reason))
+            await self._sleep(self._backoff.delay_secs(failures, self._rng))
+
+    async def _one_connection(self) -> str:
+        """Return why the connection ended."""
+        try:
+            async with asyncio.timeout(CONNECT_SECS):
+                socket = await self._session.ws_connect(self._url, heartbeat=HEARTBEAT_SECS)
+            async with socket:
+                self._socket = socket
+                for channel in self._channels():
+                    await self._send("subscribe", channel)
+                self._connections += 1
+                self._inbox.put(Connected(self._connections))
+                return await self._read(socket)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return f"connection failed: {str(error)[:300] or type(error).__name__}"
+        finally:
+            self._socket = None
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> str:
+        async for message in socket:
+            if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                self._frames += 1
+                self._take_frame(message.data)
+        error = socket.exception()
+        return f"connection lost: {error}" if error else f"closed by the venue with code {socket.close_code}"
+
+    def _take_frame(self, frame: bytes | str) -> None:
+        try:
+            events = read_frame(frame)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            self._skipped += 1
+            _log.debug("skipped a frame: %s", error)
+            return
+        for event in events:
+            if self._is_wanted(event):
+                self._inbox.put(event)
+
+    def _is_wanted(self, event: VenueEvent) -> bool:
+        """Whether a public event is of a followed market: markets with one base token share a channel (8.2)."""
+        match event:
+            case BookChanged():
+                return event.change.symbol in self._markets
+            case TradeEvent():
+                return event.trade.symbol in self._markets
+            case OrderEvent() | UserTradeEvent():
+                return True
+
+    async def _send(self, action: str, channel: str) -> None:
+        if self._socket is None or self._socket.closed:
+            return
+        try:
+            await self._socket.send_str(wire.encode(wire.Subscription(action=action, channel_id=channel)).decode())
+        except (aiohttp.ClientError, ConnectionError) as error:
+            # The reading side sees the same break, and the next connection subscribes to everything.
+            _log.debug("could not %s: %s", action, error)
+
+
+class _Inbox:
+    """Events that wait for the reader: bounded, dropping the oldest."""
+
+    def __init__(self, size: int) -> None:
+        self._events: deque[StreamEvent] = deque()
+        self._size = size
+        self._gap = 0
+        self._is_closed = False
+        self._changed = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, event: StreamEvent) -> None:
+        if len(self._events) >= self._size:
+            self._events.popleft()
+            self._gap += 1
+            self.dropped += 1
+        self._events.append(event)
+        self._changed.set()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._changed.set()
+
+    def discard(self) -> None:
+        self._events.clear()
+        self.close()
+
+    async def take(self) -> StreamEvent | None:
+        """Return the next event, waiting for it; None after the end."""
+        while not self._events:
+            if self._is_closed:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        if self._gap:
+            gap, self._gap = self._gap, 0
+            return Lagged(gap)
+        return self._events.popleft()

@@ -1,0 +1,187 @@
+"""The local book: absolute totals, staleness, replay over a snapshot, and what taking a quantity comes to."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tegro.model import BookChange, BookLevel, BookSnapshot, Side
+from tegro.order_book import NO_SNAPSHOT, OrderBook
+
+
+def levels(pairs):
+    return tuple(BookLevel(Decimal(price), Decimal(quantity)) for price, quantity in pairs)
+
+
+def snapshot(bids=(), asks=(), at_ms=100_000):
+    return BookSnapshot(symbol="WETH_USDC", bids=levels(bids), asks=levels(asks), timestamp_ms=at_ms)
+
+
+def change(bids=(), asks=(), at_ms=100_000):
+    return BookChange(symbol="WETH_USDC", bids=levels(bids), asks=levels(asks), timestamp_ms=at_ms)
+
+
+def pairs(book_levels):
+    return [(str(level.price), str(level.quantity)) for level in book_levels]
+
+
+@pytest.fixture
+def book():
+    made = OrderBook("WETH_USDC")
+    made.apply_snapshot(
+        snapshot(bids=[("10", "1"), ("9", "2"), ("8", "4")], asks=[("11", "1"), ("12", "2"), ("13", "4")])
+    )
+    return made
+
+
+def test_defect_19_levels_are_plain_totals_not_cumulative(book):
+    assert pairs(book.bids()) == [("10", "1"), ("9", "2"), ("8", "4")]
+    assert pairs(book.asks()) == [("11", "1"), ("12", "2"), ("13", "4")]
+
+
+def test_defect_20_a_change_replaces_a_total_and_zero_removes_the_level(book):
+    book.apply_change(change(bids=[("10", "5"), ("9", "0"), ("7", "1")], asks=[("11", "0"), ("12", "3")]))
+    assert pairs(book.bids()) == [("10", "5"), ("8", "4"), ("7", "1")]
+    assert pairs(book.asks()) == [("12", "3"), ("13", "4")]
+
+
+def test_defect_21_a_change_of_one_side_leaves_the_other(book):
+    book.apply_change(change(bids=[("10", "5")]))
+    assert len(book.asks()) == 3
+
+
+def test_removing_a_level_that_is_not_there_is_nothing(book):
+    book.apply_change(change(bids=[("1", "0")]))
+    assert len(book.bids()) == 3
+
+
+def test_equal_prices_written_differently_are_one_level(book):
+    book.apply_change(change(bids=[("10.00", "7")]))
+    assert [level.quantity for level in book.bids(1)] == [7]
+    assert len(book.bids()) == 3
+
+
+def test_a_book_is_stale_until_a_snapshot_and_after_each_gap():
+    book = OrderBook("WETH_USDC")
+    assert (book.is_stale, book.stale_reason) == (True, NO_SNAPSHOT)
+    book.apply_change(change(bids=[("10", "1")]))
+    assert book.is_stale
+    assert book.best_bid is None
+    book.apply_snapshot(snapshot())
+    assert (book.is_stale, book.stale_reason) == (False, None)
+    book.mark_stale("the connection was lost")
+    assert book.stale_reason == "the connection was lost"
+
+
+def test_changes_before_the_snapshot_are_applied_over_it_if_they_are_not_older():
+    book = OrderBook("WETH_USDC")
+    book.apply_change(change(bids=[("10", "1")], at_ms=99_000))
+    book.apply_change(change(bids=[("9", "5")], at_ms=100_000))
+    book.apply_change(change(bids=[("8", "0")], at_ms=101_000))
+    book.apply_snapshot(snapshot(bids=[("9", "2"), ("8", "4")]))
+    assert pairs(book.bids()) == [("9", "5")]
+    assert book.timestamp_ms == 101_000
+
+
+def test_a_later_snapshot_does_not_undo_a_change_that_came_while_it_was_fetched(book):
+    book.apply_change(change(asks=[("11", "0")], at_ms=102_000))
+    book.apply_snapshot(snapshot(asks=[("11", "1"), ("12", "2")], at_ms=101_000))
+    assert pairs(book.asks()) == [("12", "2")]
+
+
+def test_a_change_from_before_a_gap_is_not_replayed_after_it(book):
+    book.apply_change(change(bids=[("10", "9")], at_ms=200_000))
+    book.mark_stale("gap")
+    book.apply_snapshot(snapshot(bids=[("10", "1")], at_ms=150_000))
+    assert pairs(book.bids()) == [("10", "1")]
+
+
+def test_a_change_older_than_the_snapshot_is_ignored(book):
+    book.apply_change(change(bids=[("10", "9")], at_ms=99_999))
+    assert pairs(book.bids(1)) == [("10", "1")]
+
+
+def test_a_change_in_whole_seconds_counts_against_a_snapshot_in_milliseconds():
+    book = OrderBook("WETH_USDC")
+    book.apply_snapshot(snapshot(bids=[("10", "1")], at_ms=100_900))
+    book.apply_change(change(bids=[("10", "2")], at_ms=100_000))
+    assert pairs(book.bids()) == [("10", "2")]
+
+
+def test_what_is_kept_for_a_snapshot_does_not_grow_without_end():
+    book = OrderBook("WETH_USDC")
+    for second in range(20_000):
+        book.apply_change(change(bids=[(str(second + 1), "1")], at_ms=second * 1000))
+    assert len(book._recent) <= 4097
+
+
+def test_best_prices_and_depth(book):
+    assert (str(book.best_bid.price), str(book.best_ask.price)) == ("10", "11")
+    assert book.depth(Side.BUY, Decimal(9)) == 3
+    assert book.depth(Side.SELL, Decimal(12)) == 3
+    assert book.depth(Side.BUY, Decimal(11)) == 0
+
+
+def test_what_a_buy_and_a_sell_come_to(book):
+    buy = book.vwap_for(Side.BUY, Decimal(2))
+    assert (buy.quantity, buy.cost, buy.worst_price, buy.is_complete) == (2, 23, 12, True)
+    assert buy.average_price == Decimal("11.5")
+    sell = book.vwap_for(Side.SELL, Decimal(10))
+    assert (sell.quantity, sell.cost, sell.worst_price, sell.is_complete) == (7, 60, 8, False)
+
+
+def test_an_empty_side_gives_nothing_to_take(book):
+    book.apply_snapshot(snapshot())
+    assert book.vwap_for(Side.BUY, Decimal(1)) is None
+    with pytest.raises(ValueError, match="quantity must be above zero"):
+        book.vwap_for(Side.BUY, Decimal(0))
+
+
+def test_a_cost_of_many_digits_is_exact():
+    book = OrderBook("X")
+    price, quantity = Decimal("123456789012345678.123456789012345678"), Decimal("98765432109876543.210987654321098765")
+    book.apply_snapshot(BookSnapshot(symbol="X", bids=(), asks=(BookLevel(price, quantity),), timestamp_ms=0))
+    digits = int(str(price).replace(".", "")) * int(str(quantity).replace(".", ""))
+    assert f"{book.vwap_for(Side.BUY, quantity).cost:f}".replace(".", "") == str(digits)
+
+
+PRICES = st.integers(1, 12).map(Decimal)
+CHANGES = st.lists(st.tuples(PRICES, st.integers(0, 3).map(Decimal)), max_size=4)
+
+
+@given(CHANGES, CHANGES, st.lists(st.tuples(CHANGES, CHANGES), max_size=20))
+def test_the_book_is_what_a_plain_dictionary_of_totals_is(first_bids, first_asks, changes):
+    book, bids, asks = OrderBook("X"), dict(first_bids), dict(first_asks)
+    book.apply_snapshot(snapshot(bids=first_bids, asks=first_asks))
+    for bid_change, ask_change in changes:
+        book.apply_change(change(bids=bid_change, asks=ask_change))
+        bids |= dict(bid_change)
+        asks |= dict(ask_change)
+    assert [(each.price, each.quantity) for each in book.bids()] == sorted(
+        ((p, q) for p, q in bids.items() if q), reverse=True
+    )
+    assert [(each.price, each.quantity) for each in book.asks()] == sorted((p, q) for p, q in asks.items() if q)
+
+
+@given(CHANGES, st.lists(st.tuples(CHANGES, CHANGES), max_size=20), st.data())
+def test_a_snapshot_fetched_at_any_time_meanwhile_changes_nothing(first, changes, data):
+    """The venue's book is a dictionary; a snapshot of it at any moment, applied at any later one, must fit."""
+    taken_at = data.draw(st.integers(0, len(changes)))
+    applied_at = data.draw(st.integers(taken_at, len(changes)))
+    truth = {price: quantity for price, quantity in dict(first).items() if quantity}
+    book = OrderBook("X")
+    if data.draw(st.booleans()):
+        book.apply_snapshot(snapshot(bids=truth.items(), at_ms=0))
+    fetched = None
+    for number in range(len(changes) + 1):
+        if number == taken_at:
+            fetched = snapshot(bids=truth.items(), at_ms=number * 300)
+        if number == applied_at:
+            book.apply_snapshot(fetched)
+        if number < len(changes):
+            truth |= dict(changes[number][0])
+            truth = {price: quantity for price, quantity in truth.items() if quantity}
+            # Stamped in whole seconds, as the venue does.
+            book.apply_change(change(bids=changes[number][0], at_ms=number * 300 // 1000 * 1000))
+    assert {each.price: each.quantity for each in book.bids()} == truth
