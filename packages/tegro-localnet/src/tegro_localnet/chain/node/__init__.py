@@ -1,0 +1,10 @@
+"""The embedded EVM node: a chain on py-evm behind JSON-RPC, one block for each transaction.
+
+It runs in its own process (`python -m tegro_localnet.chain.node`), because a settlement keeps an event loop busy for
+milliseconds, and because py-evm is frozen: nothing outside this folder knows that it is used.
+"""
+
+from tegro_localnet.chain.node.lazy_precompiles import defer_bls_precompiles
+
+# Before any module here imports py-evm.
+defer_bls_precompiles()

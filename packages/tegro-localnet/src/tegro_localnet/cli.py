@@ -1,0 +1,159 @@
+"""`tegro localnet`: run a local Tegro, or ask a running one for tokens."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, LocalnetConfig
+from tegro_localnet.errors import LocalnetError
+from tegro_localnet.info import LocalnetInfo
+
+if TYPE_CHECKING:
+    from tegro_localnet.localnet import Localnet
+
+app = typer.Typer(name="localnet", help="Run a whole local Tegro: API, matching, settlement on a local EVM chain.")
+
+_DEFAULTS: Final = LocalnetConfig()
+_OUT: Final = Console()
+_ERR: Final = Console(stderr=True)
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    *,
+    port: Annotated[int, typer.Option(help="Port of REST and WebSocket; 0 takes a free one.")] = DEFAULT_PORT,
+    rpc_port: Annotated[int, typer.Option(help="Port of the chain's JSON-RPC; 0 takes a free one.")] = DEFAULT_RPC_PORT,
+    chain_id: Annotated[int, typer.Option(help="EIP-155 chain id.")] = _DEFAULTS.chain_id,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random; drawn when absent.")] = None,
+    agents: Annotated[bool, typer.Option(help="Let a market maker and a taker keep the markets alive.")] = True,
+    fee_bps: Annotated[int, typer.Option(help="Fee in hundredths of a percent, 0 to 100.")] = _DEFAULTS.fee_bps,
+    ready_file: Annotated[Path | None, typer.Option(help="Write URLs and contracts here as JSON when ready.")] = None,
+) -> None:
+    """Run a local Tegro until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    try:
+        config = LocalnetConfig(
+            port=port, rpc_port=rpc_port, chain_id=chain_id, seed=seed, agents=agents, fee_bps=fee_bps
+        )
+    except ValueError as error:
+        raise _failure(str(error), 2) from error
+    _complete(_serve(config, ready_file))
+
+
+@app.command()
+def fund(
+    wallet: Annotated[str, typer.Argument(help="Address of the wallet.")],
+    *,
+    token: Annotated[
+        list[str] | None, typer.Option(help="SYMBOL=AMOUNT, repeatable; some of each when absent.")
+    ] = None,
+    native: Annotated[str, typer.Option(help="Coins for gas.")] = "1",
+    url: Annotated[str, typer.Option(help="Where the localnet runs.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+) -> None:
+    """Give a wallet test tokens and coins for gas."""
+    try:
+        amounts = dict(_amount_of(entry) for entry in token) if token else None
+        body = {"wallet": wallet, "native": str(Decimal(native))} | ({"amounts": amounts} if amounts else {})
+    except (ValueError, InvalidOperation) as error:
+        raise _failure(f"expected SYMBOL=AMOUNT and decimal amounts, such as --token USDC=500: {error}", 2) from error
+    _complete(_ask_faucet(url.rstrip("/"), body))
+
+
+def _amount_of(entry: str) -> tuple[str, str]:
+    symbol, _, amount = entry.partition("=")
+    return symbol, str(Decimal(amount))
+
+
+def _complete(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except LocalnetError as error:
+        raise _failure(str(error), 1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _failure(text: str, code: int) -> typer.Exit:
+    _ERR.print(f"tegro localnet: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+async def _serve(config: LocalnetConfig, ready_file: Path | None) -> None:
+    from tegro_localnet.localnet import Localnet
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    session = asyncio.create_task(_run_until(Localnet(config), ready_file))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({session, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    # Also reached while the localnet still starts: leaving its context stops what is already there.
+    if not session.done():
+        session.cancel()
+        await asyncio.wait({session})
+    stopped.cancel()
+    if not session.cancelled():
+        session.result()
+
+
+async def _run_until(localnet: "Localnet", ready_file: Path | None) -> None:
+    async with localnet:
+        if ready_file is not None:
+            await asyncio.to_thread(_write_ready_file, ready_file, localnet.info)
+        _OUT.print(_panel(localnet.info))
+        await localnet.wait()
+
+
+def _write_ready_file(path: Path, info: LocalnetInfo) -> None:
+    """Write the file under another name first, so that a reader never sees half of it."""
+    import msgspec
+
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(info)) + b"\n")
+    draft.replace(path)
+
+
+def _panel(info: LocalnetInfo) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    rows = (
+        ("REST", f"{info.rest_url}/api/"),
+        ("WebSocket", info.stream_url),
+        ("Chain RPC", f"{info.rpc_url}  (chain id {info.chain_id})"),
+        ("Markets", ", ".join(info.markets)),
+        ("Exchange", info.exchange_contract),
+        ("Settlement", info.settlement_contract),
+        *((token.symbol, token.address) for token in info.tokens),
+        ("Fee", f"{Decimal(info.fee_bps) / 100} % of what each side receives"),
+        ("Seed", str(info.seed)),
+        ("Tokens", f"tegro localnet fund YOUR_WALLET --url {info.rest_url}"),
+        ("Stop", "Ctrl-C"),
+    )
+    for name, value in rows:
+        table.add_row(name, value)
+    return Panel(table, title=f"tegro localnet {info.version}", expand=False)
+
+
+async def _ask_faucet(url: str, body: dict[str, Any]) -> None:
+    import aiohttp
+
+    try:
+        async with aiohttp.ClientSession() as session, session.post(f"{url}/localnet/faucet", json=body) as response:
+            reply = await response.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise LocalnetError(f"no localnet answers at {url}: start one with 'tegro localnet' ({error})") from error
+    if response.status != 200:
+        raise LocalnetError(str(reply.get("error", reply)))
+    given = ", ".join(f"{amount} {symbol}" for symbol, amount in reply["amounts"].items())
+    _OUT.print(f"{reply['wallet']} got {given} and {reply['native']} ETH", markup=False, highlight=False)

@@ -1,0 +1,94 @@
+"""What wallets hold on chain, what the exchange may move, and what their orders and unsettled fills need of it.
+
+Tokens never leave a wallet before settlement, so the venue keeps a mirror of the chain and a list of reservations. The
+mirror may fall below the reservations at any time, because the owner may move the tokens; that is not an error here.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Lack(StrEnum):
+    """What a wallet has too little of."""
+
+    FUNDS = "funds"
+    ALLOWANCE = "allowance"
+
+
+class Holding(Struct):
+    """One wallet's position in one token, all in the token's smallest unit."""
+
+    balance_wei: int = 0
+    allowance_wei: int = 0
+    reserved_wei: int = 0
+
+    def lack_of(self, amount_wei: int) -> Lack | None:
+        """Say what is missing for one amount alone, whatever else is reserved; None where nothing is."""
+        if self.balance_wei < amount_wei:
+            return Lack.FUNDS
+        return Lack.ALLOWANCE if self.allowance_wei < amount_wei else None
+
+
+class _Reservation(Struct, frozen=True):
+    wallet: str
+    token: str
+    amount_wei: int
+
+
+class Ledger:
+    """Holdings by wallet and token (lower-case addresses), and reservations by a key of the caller's choice."""
+
+    def __init__(self) -> None:
+        self._holdings: dict[tuple[str, str], Holding] = {}
+        self._reservations: dict[str, _Reservation] = {}
+        self._mirrored: set[tuple[str, str]] = set()
+
+    def is_mirrored(self, wallet: str, token: str) -> bool:
+        """Say whether the chain's state of this pair was ever read."""
+        return (wallet, token) in self._mirrored
+
+    def mirror(self, wallet: str, token: str, balance_wei: int, allowance_wei: int) -> bool:
+        """Take over what the chain says; returns whether the balance or the allowance fell."""
+        holding = self._holding(wallet, token)
+        fell = balance_wei < holding.balance_wei or allowance_wei < holding.allowance_wei
+        holding.balance_wei = balance_wei
+        holding.allowance_wei = allowance_wei
+        self._mirrored.add((wallet, token))
+        return fell
+
+    def holding(self, wallet: str, token: str) -> Holding:
+        """Return the position; zeros where nothing is known. The value is live: do not change it."""
+        return self._holding(wallet, token)
+
+    def lack_for(self, wallet: str, token: str, amount_wei: int) -> Lack | None:
+        """Say what is missing to reserve a further amount beside all that is reserved; None where nothing is."""
+        holding = self._holding(wallet, token)
+        return holding.lack_of(holding.reserved_wei + amount_wei)
+
+    def reserve(self, key: str, wallet: str, token: str, amount_wei: int) -> None:
+        """Set the reservation of a key to an amount. Repeating it changes nothing; zero releases.
+
+        Raises
+        ------
+        ValueError
+            If the amount is negative.
+        """
+        if amount_wei < 0:
+            message = f"a reservation cannot be negative, was {amount_wei}"
+            raise ValueError(message)
+        self.release(key)
+        if amount_wei > 0:
+            self._reservations[key] = _Reservation(wallet, token, amount_wei)
+            self._holding(wallet, token).reserved_wei += amount_wei
+
+    def release(self, key: str) -> int:
+        """End the reservation of a key and return its amount; zero where there is none."""
+        reservation = self._reservations.pop(key, None)
+        if reservation is None:
+            return 0
+        self._holding(reservation.wallet, reservation.token).reserved_wei -= reservation.amount_wei
+        return reservation.amount_wei
+
+    def _holding(self, wallet: str, token: str) -> Holding:
+        return self._holdings.setdefault((wallet, token), Holding())

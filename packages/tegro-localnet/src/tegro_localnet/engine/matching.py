@@ -1,0 +1,49 @@
+"""Price-time matching of an incoming order against a book.
+
+The contract settles at the sell order's limit, whoever rested (protocol 7.3), so that is the price of a fill. The
+price of the resting order is reported beside it.
+"""
+
+from msgspec import Struct
+
+from tegro.model import Side
+from tegro_localnet.engine.order_book import OrderBook
+
+
+class Fill(Struct, frozen=True):
+    """One match. `price_e18` is what the contract pays; `resting_price_e18` is the level that was taken."""
+
+    maker_order_id: str
+    quantity_wei: int
+    price_e18: int
+    resting_price_e18: int
+
+
+class MatchResult(Struct, frozen=True):
+    """The fills in the order they happened, and what is left of the incoming order."""
+
+    fills: tuple[Fill, ...]
+    remaining_wei: int
+
+
+def match(book: OrderBook, side: Side, price_e18: int, quantity_wei: int) -> MatchResult:
+    """Take from the book what an incoming limit order can take. The remainder is not put into the book.
+
+    Orders of one wallet may trade with each other: Tegro's own programs do so on purpose (protocol 5.2).
+    """
+    fills: list[Fill] = []
+    remaining_wei = quantity_wei
+    while remaining_wei > 0:
+        resting = book.best(side.opposite)
+        if resting is None or not _crosses(side, price_e18, resting.price_e18):
+            break
+        filled_wei = min(remaining_wei, resting.quantity_wei)
+        sell_price_e18 = resting.price_e18 if side is Side.BUY else price_e18
+        fills.append(Fill(resting.order_id, filled_wei, sell_price_e18, resting.price_e18))
+        book.reduce(resting, filled_wei)
+        remaining_wei -= filled_wei
+    return MatchResult(tuple(fills), remaining_wei)
+
+
+def _crosses(side: Side, price_e18: int, resting_price_e18: int) -> bool:
+    return resting_price_e18 <= price_e18 if side is Side.BUY else resting_price_e18 >= price_e18

@@ -1,0 +1,54 @@
+"""The HTTP server that all doors share."""
+
+import errno
+import socket
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from aiohttp import web
+
+from tegro_localnet.errors import LocalnetError
+from tegro_localnet.gateway.replies import refusals
+from tegro_localnet.gateway.stream import StreamGateway
+
+_SHUTDOWN_SECS: Final = 1.0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port before anything else is started; 0 takes a free one.
+
+    Raises
+    ------
+    LocalnetError
+        If the port is taken or the host is not this machine's.
+    """
+    try:
+        return socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} on {host} is taken; stop what uses it or choose another with --port"
+        else:
+            message = f"cannot listen on {host} port {port}: {error.strerror or error}"
+        raise LocalnetError(message) from error
+
+
+class GatewayServer:
+    """Serves routes on a bound socket, as an async context manager."""
+
+    def __init__(self, listener: socket.socket, routes: Iterable[web.RouteDef], stream: StreamGateway) -> None:
+        self._listener = listener
+        application = web.Application(middlewares=[refusals])
+        application.add_routes([*routes, *stream.routes()])
+        application.on_shutdown.append(stream.close_all)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECS)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listener).start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()

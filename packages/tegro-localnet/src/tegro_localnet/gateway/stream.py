@@ -1,0 +1,108 @@
+"""The one WebSocket endpoint (protocol 8): subscribe, unsubscribe, and events."""
+
+import asyncio
+import weakref
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from tegro.wire import Envelope, Subscription, encode
+from tegro_localnet.events import EventHub, Subscriber
+from tegro_localnet.refusal import Refused, excerpt
+
+_HEARTBEAT_SECS: Final = 30.0
+_CLOSE_SECS: Final = 1.0
+"""How long a closing handshake may take."""
+_MAX_FRAME_BYTES: Final = 64 * 1024
+_MAX_CHANNELS: Final = 1000
+_MAX_CHANNEL_CHARACTERS: Final = 200
+
+
+class StreamGateway:
+    """Connections and their subscriptions.
+
+    There is no acknowledgement (protocol 12). A frame that makes no sense is answered with the action `error`, which
+    the protocol does not know and clients skip.
+    """
+
+    def __init__(self, hub: EventHub) -> None:
+        self._hub = hub
+        self._sockets: weakref.WeakSet[web.WebSocketResponse] = weakref.WeakSet()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the endpoint."""
+        return [web.get("/api/v1/events/ws", self._serve)]
+
+    async def close_all(self, _: web.Application) -> None:
+        """Say goodbye to every connection; called when the server stops."""
+        await asyncio.gather(
+            *(socket.close(code=WSCloseCode.GOING_AWAY, message=b"localnet stops") for socket in self._sockets)
+        )
+
+    async def _serve(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECS, max_msg_size=_MAX_FRAME_BYTES, timeout=_CLOSE_SECS)
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        subscriber = Subscriber()
+        channels: set[str] = set()
+        helpers = [
+            asyncio.create_task(_write_frames(socket, subscriber)),
+            asyncio.create_task(_cut_when_overflowed(request, subscriber)),
+        ]
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self._obey(subscriber, channels, message.data)
+        finally:
+            for channel in channels:
+                self._hub.unsubscribe(subscriber, channel)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+        return socket
+
+    def _obey(self, subscriber: Subscriber, channels: set[str], frame: str | bytes) -> None:
+        try:
+            command, channel = _read_command(frame)
+            follow = self._follow if command == "subscribe" else self._unfollow
+            follow(subscriber, channels, channel)
+        except Refused as refusal:
+            data = msgspec.Raw(encode({"error": str(refusal)}))
+            subscriber.offer(encode(Envelope(action="error", data=data)))
+
+    def _follow(self, subscriber: Subscriber, channels: set[str], channel: str) -> None:
+        if len(channels) >= _MAX_CHANNELS:
+            raise Refused(f"a connection may follow at most {_MAX_CHANNELS} channels")
+        channels.add(channel)
+        self._hub.subscribe(subscriber, channel)
+
+    def _unfollow(self, subscriber: Subscriber, channels: set[str], channel: str) -> None:
+        channels.discard(channel)
+        self._hub.unsubscribe(subscriber, channel)
+
+
+def _read_command(frame: str | bytes) -> tuple[str, str]:
+    try:
+        subscription = msgspec.json.decode(frame, type=Subscription)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Refused(f"a frame must be an object with action and channelId: {error}") from error
+    if subscription.action not in ("subscribe", "unsubscribe"):
+        raise Refused(f"action must be 'subscribe' or 'unsubscribe', was {excerpt(subscription.action)}")
+    if not 0 < len(subscription.channel_id) <= _MAX_CHANNEL_CHARACTERS:
+        raise Refused(f"channelId must have 1 to {_MAX_CHANNEL_CHARACTERS} characters")
+    return subscription.action, subscription.channel_id.lower()
+
+
+async def _write_frames(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
+    with suppress(ConnectionError):
+        while True:
+            await socket.send_frame(await subscriber.next_frame(), WSMsgType.TEXT)
+
+
+async def _cut_when_overflowed(request: web.Request, subscriber: Subscriber) -> None:
+    """Drop a connection that does not read. A close handshake would wait behind the frames that it does not read."""
+    await subscriber.overflowed.wait()
+    if request.transport is not None:
+        request.transport.abort()
