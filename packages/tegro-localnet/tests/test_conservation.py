@@ -69,7 +69,10 @@ def reported_change(wallet: str, trades: dict[str, dict[str, Any]]) -> dict[str,
     return change
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+SEEDS = [*range(1, 4), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 104))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_reports_and_chain_agree_to_the_wei_and_supply_is_conserved(
     localnet: Any, trader: Any, chain: Any, api: Any, seed: int
 ) -> None:

@@ -7,6 +7,7 @@ A file `tegro.toml` may hold one table per environment; every member may be left
     rest_url = "https://api.tegro.com"
     stream_url = "wss://api.tegro.com/api/v1/events/ws"
     rpc_url = "https://mainnet.base.org"
+    max_slippage_bps = 500     # how much worse than the best price a market order may buy or sell, in basis points
 
     [mainnet.approvals]        # most that the exchange contract may move, in human units, by symbol or token address
     USDC = "1000"
@@ -36,6 +37,8 @@ from tegro.errors import InvalidInput
 from tegro.model import Token
 
 STREAM_PATH: Final = "/api/v1/events/ws"
+
+DEFAULT_MAX_SLIPPAGE_BPS: Final = 500
 
 _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -83,6 +86,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Caps of approvals in human units, by token symbol or lower-case token address."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Extra headers, sent to the venue's REST host alone."""
+    max_slippage_bps: int = DEFAULT_MAX_SLIPPAGE_BPS
+    """How much worse than the best price a market order may buy or sell, in basis points."""
 
     def approval_cap_wei(self, token: Token) -> int | None:
         """Return the most that the exchange contract may move of a token; None where the user set no cap.
@@ -114,6 +119,7 @@ class _Table(Struct, frozen=True, kw_only=True):
     rest_url: str | None = None
     stream_url: str | None = None
     rpc_url: str | None = None
+    max_slippage_bps: int = DEFAULT_MAX_SLIPPAGE_BPS
     approvals: Mapping[str, Decimal] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -184,6 +190,7 @@ class Settings:
             rpc_url=rpc_url,
             approvals=table.approvals,
             headers=table.headers,
+            max_slippage_bps=table.max_slippage_bps,
         )
 
 
@@ -253,6 +260,9 @@ def _table(name: str, raw: object, source: str, env: Mapping[str, str]) -> _Tabl
         rest_url=_url("rest_url", _setting("rest_url", members, where, env, prefix), "http"),
         stream_url=_url("stream_url", _setting("stream_url", members, where, env, prefix), "ws"),
         rpc_url=_url("rpc_url", _setting("rpc_url", members, where, env, prefix), "http"),
+        max_slippage_bps=_basis_points(
+            members.get("max_slippage_bps", DEFAULT_MAX_SLIPPAGE_BPS), f"{where} max_slippage_bps"
+        ),
         approvals=_approvals(members.get("approvals", {}), f"{source}: [{name}.approvals]"),
         headers=_headers(members.get("headers", {}), f"{source}: [{name}.headers]"),
     )
@@ -299,6 +309,12 @@ def _url(key: str, setting: tuple[str, str] | None, scheme: str) -> str | None:
         raise InvalidInput(f"{where} must be an address like {scheme}s://host:port{was}")
     url = text.rstrip("/")
     return url.removesuffix("/api").rstrip("/") if key == "rest_url" else url
+
+
+def _basis_points(raw: object, where: str) -> int:
+    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw < 10_000:
+        raise InvalidInput(f"{where} must be a whole number from 0 to 9999 (500 is 5 percent), was {raw!r}")
+    return raw
 
 
 def _approvals(raw: object, where: str) -> Mapping[str, Decimal]:

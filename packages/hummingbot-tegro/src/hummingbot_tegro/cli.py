@@ -1,0 +1,78 @@
+"""The command `tegro hummingbot`: make a home folder, start Hummingbot in it, look for mistakes.
+
+The main program `tegro` turns errors of this project into one sentence and an exit code.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+app = typer.Typer(
+    name="hummingbot", no_args_is_help=True, help="Tegro in an untouched Hummingbot: home folder, client, check-up."
+)
+
+_COLOURS: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
+
+_Home = Annotated[
+    Path | None,
+    typer.Option(help="Home folder. [default: $HUMMINGBOT_TEGRO_HOME, the source clone, or ~/.tegro/hummingbot]"),
+]
+
+
+@app.command()
+def init(
+    path: Annotated[Path | None, typer.Argument(help="Where; the default is that of the other commands.")] = None,
+) -> None:
+    """Make a home folder for Hummingbot. What is there already is left as it is."""
+    from hummingbot_tegro.home import create_home, default_home
+
+    home = (path or default_home()).expanduser().absolute()
+    made = create_home(home)
+    console = _console()
+    for item in made:
+        console.print(f"made {escape(str(item))}")
+    console.print(f"The home folder {escape(str(home))} is ready. Next: tegro hummingbot tui{_option(path, home)}")
+
+
+@app.command()
+def tui(home: _Home = None) -> None:
+    """Start Hummingbot's own client on this terminal."""
+    from hummingbot_tegro.launcher import CLIENT, launch
+
+    launch(CLIENT, home)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def cli(context: typer.Context, home: _Home = None) -> None:
+    """Run one command of Hummingbot's own command line: tegro hummingbot cli -- balance --json."""
+    from hummingbot_tegro.launcher import COMMAND_LINE, launch
+
+    launch((*COMMAND_LINE, *context.args), home)
+
+
+@app.command()
+def doctor(home: _Home = None) -> None:
+    """Find what is wrong with Tegro in Hummingbot and say how to mend it. The exit code is 1 when something is."""
+    from hummingbot_tegro.doctor import Level, examine
+
+    console = _console()
+    findings = examine(home)
+    for finding in findings:
+        colour = _COLOURS[finding.level]
+        console.print(f"[{colour}]{finding.level:>7}[/]  {escape(finding.text)}")
+        if finding.mend:
+            console.print(f"         mend: {escape(finding.mend)}")
+    if any(finding.level is Level.ERROR for finding in findings):
+        raise typer.Exit(1)
+
+
+def _console() -> Console:
+    # Paths and commands are there to be copied, so no line is broken and nothing is coloured by guess.
+    return Console(soft_wrap=True, highlight=False)
+
+
+def _option(named: Path | None, home: Path) -> str:
+    return f" --home {escape(str(home))}" if named else ""

@@ -1,0 +1,1 @@
+"""The spot connector `tegro`. Hummingbot imports it as `hummingbot.connector.exchange.tegro`."""

@@ -1,0 +1,243 @@
+"""The reading side of the connector: who it is, which markets there are, and where the data comes from."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, override
+
+import hummingbot
+from bidict import bidict
+from hummingbot.connector.exchange_py_base import ExchangePyBase
+from hummingbot.connector.trading_rule import TradingRule
+from hummingbot.core.data_type.common import OrderType, TradeType
+from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee
+from hummingbot.core.web_assistant.web_assistants_factory import WebAssistantsFactory
+from msgspec import Struct
+
+from hummingbot_tegro.host_settings import environment_for
+from tegro.errors import InvalidInput
+from tegro.model import Chain, Market
+from tegro.signer import LocalSigner, Signer
+
+from . import tegro_constants as constants
+from .tegro_api_order_book_data_source import TegroAPIOrderBookDataSource
+from .tegro_api_user_stream_data_source import TegroAPIUserStreamDataSource
+from .tegro_utils import DEFAULT_FEES
+from .venue_link import VenueLink
+
+
+class ExchangeInfo(Struct, frozen=True):
+    """What the venue says of its chain and its markets, by Hummingbot pair."""
+
+    chain: Chain
+    markets: dict[str, Market]
+
+
+class TegroPublicExchange(ExchangePyBase):
+    """Reads one chain of Tegro. `TegroExchange` adds trading.
+
+    Parameters
+    ----------
+    tegro_api_key
+        The wallet's address. Empty for an instance that only reads public data.
+    tegro_api_secret
+        The wallet's private key, kept in a signer and nowhere else. Empty as above.
+    chain_name
+        The chain; empty takes the one of the settings file.
+    balance_asset_limit, rate_limits_share_pct
+        As in every Hummingbot connector.
+    trading_pairs
+        Pairs to follow, such as `WETH-USDC`.
+    trading_required
+        Whether orders will be placed.
+    domain
+        `tegro`, `tegro_testnet` or `tegro_localnet`.
+
+    Raises
+    ------
+    InvalidInput
+        If the key is no key or not that of the address, or the chain or the settings file is wrong.
+    """
+
+    def __init__(  # noqa: PLR0917  (Hummingbot's signature)
+        self,
+        tegro_api_key: str,
+        tegro_api_secret: str,
+        chain_name: str = "",
+        balance_asset_limit: dict[str, dict[str, Decimal]] | None = None,
+        rate_limits_share_pct: Decimal = Decimal(100),
+        trading_pairs: list[str] | None = None,
+        trading_required: bool = True,  # noqa: FBT001, FBT002  (Hummingbot's signature)
+        domain: str = constants.EXCHANGE_NAME,
+    ) -> None:
+        self._domain = domain
+        self._trading_pairs = trading_pairs or []
+        self._trading_required = trading_required
+        self._chain_answered = chain_name
+        signer = _signer(tegro_api_key, tegro_api_secret)
+        del tegro_api_secret
+        self._wallet = signer.address if signer is not None else ""
+        self._link: Final = VenueLink(
+            environment_for(domain, chain_name),
+            signer=signer,
+            journal_path=_journal_path() if trading_required and signer is not None else None,
+        )
+        self._fee_rate = DEFAULT_FEES.taker_percent_fee_decimal
+        super().__init__(balance_asset_limit, rate_limits_share_pct)
+
+    # What Hummingbot asks of a connector
+
+    @property
+    def name(self) -> str:
+        """Name in Hummingbot: the domain."""
+        return self._domain
+
+    @property
+    def authenticator(self) -> None:
+        """None: no request is authenticated, orders and cancels carry their signature in the body (protocol 3.1)."""
+        return
+
+    @property
+    def rate_limits_rules(self) -> list[Any]:
+        """Empty: none are documented or were seen (protocol 9); `tegro` slows down when it is told to."""
+        return []
+
+    @property
+    def domain(self) -> str:
+        """`tegro`, `tegro_testnet` or `tegro_localnet`."""
+        return self._domain
+
+    @property
+    def client_order_id_max_length(self) -> int:
+        """Length of the ids that Hummingbot gives to orders."""
+        return constants.MAX_CLIENT_ORDER_ID_LENGTH
+
+    @property
+    def client_order_id_prefix(self) -> str:
+        """Beginning of those ids."""
+        return constants.CLIENT_ORDER_ID_PREFIX
+
+    @property
+    def trading_rules_request_path(self) -> str:
+        """Where the rules come from (protocol 4.2)."""
+        return f"v1/exchange/{self._link.environment.chain_id}/market/list"
+
+    @property
+    def trading_pairs_request_path(self) -> str:
+        """Where the pairs come from (protocol 4.2)."""
+        return self.trading_rules_request_path
+
+    @property
+    def check_network_request_path(self) -> str:
+        """What is asked to see whether the venue is there (protocol 4.1)."""
+        return "v1/exchange/chain/list"
+
+    @property
+    def trading_pairs(self) -> list[str]:
+        """The pairs that are followed."""
+        return self._trading_pairs
+
+    @property
+    def is_cancel_request_in_exchange_synchronous(self) -> bool:
+        """True: the answer to a cancel says which orders were cancelled."""
+        return True
+
+    @property
+    def is_trading_required(self) -> bool:
+        """Whether orders will be placed."""
+        return self._trading_required
+
+    # The network
+
+    async def stop_network(self) -> None:
+        """Stop everything and close the connections. May be repeated."""
+        await super().stop_network()
+        await self._link.close()
+
+    async def _make_network_check_request(self) -> None:
+        async with self._link.borrowed() as client:
+            await client.chains()
+
+    @override
+    async def _update_time_synchronizer(self, pass_on_non_cancelled_error: bool = False) -> None:
+        """Do nothing: the venue has no clock to ask, and no request carries a time."""
+
+    # Markets
+
+    async def _exchange_info(self, *, refresh: bool) -> ExchangeInfo:
+        async with self._link.borrowed() as client:
+            chain = await client.chain()
+            return ExchangeInfo(chain, self._link.learn(await client.markets(refresh=refresh)))
+
+    async def _make_trading_rules_request(self) -> ExchangeInfo:
+        return await self._exchange_info(refresh=True)
+
+    async def _make_trading_pairs_request(self) -> ExchangeInfo:
+        return await self._exchange_info(refresh=False)
+
+    async def _format_trading_rules(self, exchange_info_dict: ExchangeInfo) -> list[TradingRule]:
+        chain, markets = exchange_info_dict.chain, exchange_info_dict.markets
+        return [_trading_rule(pair, market, chain) for pair, market in markets.items()]
+
+    def _initialize_trading_pair_symbols_from_exchange_info(self, exchange_info: ExchangeInfo) -> None:
+        self._set_trading_pair_symbol_map(
+            bidict({market.symbol: pair for pair, market in exchange_info.markets.items()})
+        )
+
+    async def _get_last_traded_price(self, trading_pair: str) -> float:
+        prices: dict[str, float] = await self._orderbook_ds.get_last_traded_prices([trading_pair])
+        return prices.get(trading_pair, float("nan"))
+
+    async def _update_trading_fees(self) -> None:
+        async with self._link.borrowed() as client:
+            self._fee_rate = (await client.chain()).fee_rate
+
+    @override
+    def _get_fee(
+        self,
+        base_currency: str,
+        quote_currency: str,
+        order_type: OrderType,
+        order_side: TradeType,
+        amount: Decimal,
+        price: Decimal = Decimal("NaN"),
+        is_maker: bool | None = None,
+    ) -> DeductedFromReturnsTradeFee:
+        """Estimate a fee: one rate for both sides, taken from what each receives (protocol 7.3)."""
+        return DeductedFromReturnsTradeFee(percent=self._fee_rate)
+
+    # Made once, by the base class
+
+    def _create_web_assistants_factory(self) -> WebAssistantsFactory:
+        return WebAssistantsFactory(throttler=self._throttler)
+
+    def _create_order_book_data_source(self) -> TegroAPIOrderBookDataSource:
+        return TegroAPIOrderBookDataSource(self._link, self._trading_pairs)
+
+    def _create_user_stream_data_source(self) -> TegroAPIUserStreamDataSource:
+        return TegroAPIUserStreamDataSource(self._link, self._wallet)
+
+
+def _signer(address: str, key: str) -> Signer | None:
+    if not key:
+        return None
+    signer = LocalSigner(key)
+    if address and address.lower() != signer.address.lower():
+        raise InvalidInput(f"the private key belongs to the wallet {signer.address}, not to {address}; connect again")
+    return signer
+
+
+def _journal_path() -> Path:
+    """Return where this Hummingbot keeps the record of signed orders; all of its bots share the file."""
+    return Path(hummingbot.data_path()) / "tegro_journal.sqlite"
+
+
+def _trading_rule(pair: str, market: Market, chain: Chain) -> TradingRule:
+    # The minimum value is in the chain's default quote token; what it means in another token is not known.
+    is_default_quote = market.quote.address == chain.default_quote_address
+    return TradingRule(
+        pair,
+        min_order_size=market.lot_size,
+        min_price_increment=market.tick_size,
+        min_base_amount_increment=market.lot_size,
+        min_notional_size=market.quote.from_wei(chain.min_order_value_wei) if is_default_quote else Decimal(0),
+    )

@@ -1,0 +1,273 @@
+"""A running connector against a real localnet, with a proxy in between that can misbehave."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+import hummingbot
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from hummingbot.connector.exchange.tegro.tegro_exchange import TegroExchange
+from hummingbot.core.clock import Clock, ClockMode
+from hummingbot.core.data_type.in_flight_order import InFlightOrder
+from hummingbot.core.event.event_forwarder import SourceInfoEventForwarder
+from hummingbot.core.event.events import MarketEvent
+
+from tegro.client import AsyncTegro
+from tegro.model import Order, OrderRequest, Side
+from tegro.outcome import Accepted
+from tegro.settings import Environment, Settings
+from tegro.signer import LocalSigner
+from tegro_localnet.background import BackgroundLocalnet
+from tegro_localnet.wallet import LocalWallet
+
+PLACE_PATH = "/api/v1/trading/market/orders/place"
+
+
+class Proxy:
+    """Passes everything on to localnet, unless it is told to misbehave."""
+
+    def __init__(self, rest_url: str, stream_url: str) -> None:
+        self._rest_url = rest_url
+        self._stream_url = stream_url
+        self._sockets: set[web.WebSocketResponse] = set()
+        self.url = ""
+        self.requests: list[str] = []
+        self.drop_reply_to_place = False
+        self.swallow_place = False
+        self.break_reads = False
+        self.hide_trades = False
+        self.refuse_sockets = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._pass_socket(request)
+        self.requests.append(f"{request.method} {request.path}")
+        is_place = request.path == PLACE_PATH
+        if is_place and self.swallow_place:
+            return web.Response(status=504)
+        if request.method == "GET" and self.break_reads:
+            return web.Response(status=502)
+        if self.hide_trades and "/orders/trades/" in request.path:
+            return web.json_response([])
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                request.method, self._rest_url + request.path_qs, data=await request.read(), headers=_json(request)
+            ) as reply,
+        ):
+            body = await reply.read()
+            if is_place and self.drop_reply_to_place:
+                return web.Response(status=504)
+            return web.Response(status=reply.status, body=body, content_type=reply.content_type)
+
+    async def cut_sockets(self) -> None:
+        """Break every open stream at once."""
+        for socket in list(self._sockets):
+            await socket.close()
+
+    async def _pass_socket(self, request: web.Request) -> web.StreamResponse:
+        if self.refuse_sockets:
+            return web.Response(status=503)
+        ours = web.WebSocketResponse()
+        await ours.prepare(request)
+        self._sockets.add(ours)
+        async with aiohttp.ClientSession() as session, session.ws_connect(self._stream_url) as theirs:
+            back = asyncio.ensure_future(_copy(theirs, ours))
+            await _copy(ours, theirs)
+            back.cancel()
+        self._sockets.discard(ours)
+        return ours
+
+
+async def _copy(source, target) -> None:
+    async for message in source:
+        with suppress(ConnectionError):
+            await target.send_str(message.data)
+
+
+def _json(request: web.Request) -> dict[str, str]:
+    return {"Content-Type": "application/json"} if request.method == "POST" else {}
+
+
+@asynccontextmanager
+async def serving(handler) -> AsyncIterator[str]:
+    """Serve one handler for every path; yields the URL."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+    finally:
+        await runner.cleanup()
+
+
+class Desk:
+    """A started connector, a counterparty, and what the connector announced."""
+
+    def __init__(
+        self,
+        localnet: BackgroundLocalnet,
+        proxy: Proxy,
+        wallet: LocalWallet,
+        other_wallet: LocalWallet,
+        other: AsyncTegro,
+    ) -> None:
+        self.localnet = localnet
+        self.proxy = proxy
+        self.wallet = wallet
+        self.other_wallet = other_wallet
+        self.other = other
+        self.events: list[object] = []
+        self._listener = SourceInfoEventForwarder(lambda tag, source, event: self.events.append(event))
+        self.connector = self.new_connector()
+
+    def new_connector(self, **changes: object) -> TegroExchange:
+        """Make one more connector of the same wallet, not started."""
+        keywords = {
+            "tegro_api_key": self.wallet.checksum_address,
+            "tegro_api_secret": self.wallet.key,
+            "chain_name": "localnet",
+            "trading_pairs": ["WETH-USDC", "WBTC-USDC"],
+            "domain": "tegro_localnet",
+        }
+        connector = TegroExchange(**(keywords | changes))
+        for tag in MarketEvent:
+            connector.add_listener(tag, self._listener)
+        return connector
+
+    async def until(self, condition: Callable[[], object], secs: float = 15) -> None:
+        """Wait until something is so."""
+        await until(condition, secs)
+
+    async def other_places(self, side: Side, quantity: str, price: str, symbol: str = "WETH_USDC") -> Order:
+        """Let the counterparty place an order."""
+        request = OrderRequest(
+            market=await self.other.market(symbol), side=side, price=Decimal(price), quantity=Decimal(quantity)
+        )
+        outcome = await self.other.place(request)
+        assert isinstance(outcome, Accepted), outcome
+        return outcome.order
+
+    async def opened(self, client_order_id: str) -> InFlightOrder:
+        """Wait until an order is at the venue."""
+        orders = self.connector.in_flight_orders
+        await until(lambda: client_order_id in orders and not orders[client_order_id].is_pending_create)
+        return orders[client_order_id]
+
+    async def ended(self, order: InFlightOrder) -> None:
+        """Wait until an order is no longer tracked."""
+        await until(lambda: order.client_order_id not in self.connector.in_flight_orders)
+
+    def of(self, kind: type, client_order_id: str) -> list:
+        """Return the events of one kind about one order."""
+        return [event for event in self.events if type(event) is kind and event.order_id == client_order_id]
+
+    def best(self, pair: str, side: Side) -> Decimal | None:
+        """Return the connector's best price of a side of its book."""
+        book = self.connector.get_order_book(pair)
+        row = next(iter(book.bid_entries() if side is Side.BUY else book.ask_entries()), None)
+        return None if row is None else Decimal(str(row.price))
+
+    async def clear(self) -> None:
+        """Cancel everything and wait until both books look empty to the connector."""
+        await self.connector.cancel_all(10)
+        await self.other.cancel_all()
+        await until(lambda: not self.connector.in_flight_orders)
+        for pair in ("WETH-USDC", "WBTC-USDC"):
+            await until(lambda pair=pair: self.best(pair, Side.BUY) is None and self.best(pair, Side.SELL) is None)
+
+
+async def until(condition: Callable[[], object], secs: float = 15) -> None:
+    """Wait until a condition holds, or fail."""
+    deadline = time.monotonic() + secs
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("it did not happen in time")
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(*connectors: TegroExchange) -> AsyncIterator[None]:
+    """Let Hummingbot's own clock drive connectors, as in a bot but with shorter ticks."""
+    clock = Clock(ClockMode.REALTIME, tick_size=0.1)
+    for connector in connectors:
+        clock.add_iterator(connector)
+
+    async def run() -> None:
+        with clock:
+            await clock.run()
+
+    task = asyncio.ensure_future(run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        for connector in connectors:
+            await connector.stop_network()
+
+
+@pytest.fixture(scope="module")
+def host_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give Hummingbot a folder for its data."""
+    folder = tmp_path_factory.mktemp("host")
+    before = hummingbot._data_path
+    hummingbot.set_data_path(str(folder / "data"))
+    yield folder
+    hummingbot._data_path = before
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def proxy(localnet: BackgroundLocalnet) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of localnet."""
+    made = Proxy(localnet.rest_url, localnet.stream_url)
+    async with serving(made.handle) as url:
+        made.url = url
+        yield made
+
+
+@pytest.fixture(scope="module")
+def settings_file(localnet: BackgroundLocalnet, proxy: Proxy, host_folder: Path) -> Iterator[Path]:
+    """Point the plug-in's settings at the proxy."""
+    path = host_folder / "tegro.toml"
+    path.write_text(
+        f'[localnet]\nrest_url = "{proxy.url}"\nrpc_url = "{localnet.rpc_url}"\n'
+        f'[testnet]\nrest_url = "{proxy.url}"\n[mainnet]\nrest_url = "{proxy.url}"\n'
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEGRO_SETTINGS", str(path))
+        yield path
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(localnet: BackgroundLocalnet, proxy: Proxy, settings_file: Path) -> AsyncIterator[Desk]:
+    """Yield a connector that is ready to trade on two pairs, and a counterparty."""
+    amounts = {"WETH": Decimal(50), "WBTC": Decimal(5), "USDC": Decimal(500_000)}
+    wallet, counterparty = localnet.new_wallet(amounts, approve=False), localnet.new_wallet(amounts)
+    direct = Settings.load(env={"TEGRO_LOCALNET_REST_URL": localnet.rest_url}).environment("localnet")
+    async with AsyncTegro(direct, signer=LocalSigner(counterparty.key)) as other:
+        made = Desk(localnet, proxy, wallet, counterparty, other)
+        async with running(made.connector):
+            await until(lambda: made.connector.ready)
+            await until(lambda: not made.connector._approving.locked() and len(made.connector._background) == 1)
+            yield made
+
+
+@pytest.fixture
+def direct_environment(localnet: BackgroundLocalnet) -> Environment:
+    """Return localnet's own address, past the proxy."""
+    return Settings.load(env={"TEGRO_LOCALNET_REST_URL": localnet.rest_url}).environment("localnet")
+
+
+@pytest.fixture
+def serving_at() -> Callable[..., object]:
+    """Return what serves one handler for every path."""
+    return serving

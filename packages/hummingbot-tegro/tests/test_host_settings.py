@@ -1,0 +1,64 @@
+"""Where the plug-in's settings are, and which venue a domain means."""
+
+from pathlib import Path
+
+import pytest
+
+from hummingbot_tegro.host_settings import environment_for, remember_chain, settings_path
+from tegro.errors import InvalidInput
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    path = tmp_path / "conf" / "mine.toml"
+    path.parent.mkdir()
+    monkeypatch.setenv("TEGRO_SETTINGS", str(path))
+    return path
+
+
+def test_the_variable_wins_over_the_conf_folder(tmp_path):
+    assert settings_path(tmp_path, {}) == tmp_path / "tegro.toml"
+    assert settings_path(tmp_path, {"TEGRO_SETTINGS": "/etc/tegro.toml"}) == Path("/etc/tegro.toml")
+
+
+def test_the_file_is_in_the_conf_folder_of_the_host_in_use(source_layout):
+    code = "from hummingbot_tegro.host_settings import settings_path; print(settings_path())"
+    assert source_layout.run("-c", code).stdout.strip() == str(source_layout.cwd / "conf" / "tegro.toml")
+
+
+@pytest.mark.parametrize(
+    ("domain", "name", "chain_id"),
+    [("tegro", "mainnet", 8453), ("tegro_testnet", "testnet", 84532), ("tegro_localnet", "localnet", 31337)],
+)
+def test_each_domain_has_its_venue_without_any_file(file, domain, name, chain_id):
+    environment = environment_for(domain, "")
+    assert (environment.name, environment.chain_id) == (name, chain_id)
+    assert environment_for(domain) == environment
+
+
+def test_a_remembered_chain_is_used_where_none_is_named(file):
+    file.write_text("# my hosts\n[testnet]\nrest_url = 'http://127.0.0.1:1'\n")
+    remember_chain("tegro_testnet", " Optimism ")
+    assert environment_for("tegro_testnet", "").chain == "optimism"
+    assert environment_for("tegro_testnet", "polygon").chain == "polygon"
+    assert file.read_text().startswith("# my hosts\n[testnet]\nrest_url = 'http://127.0.0.1:1'\n")
+
+
+def test_remembering_the_chain_in_use_writes_nothing(file):
+    remember_chain("tegro", "BASE")
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch, caplog):
+    # The name may be read, but the draft beside it has a name too long for any file system; root is stopped too.
+    monkeypatch.setenv("TEGRO_SETTINGS", str(tmp_path / ("t" * 250)))
+    remember_chain("tegro_testnet", "polygon")
+    assert "polygon could not be saved" in caplog.text
+
+
+@pytest.mark.parametrize("call", [environment_for, remember_chain])
+def test_unknown_names_are_refused(file, call):
+    with pytest.raises(InvalidInput, match="unknown connector 'tegro_moon'"):
+        call("tegro_moon", "base")
+    with pytest.raises(InvalidInput, match="mainnet has no chain 'polygon'"):
+        call("tegro", "polygon")
