@@ -94,9 +94,7 @@ SPOILED: dict[str, tuple[Callable[[Body], Body], str]] = {
         "order_hash",
     ),
     "quantity inside and outside": (
-        lambda b: (
-            with_message(b, totalQuantity="1000000000000000000") | {"volume_precision": "1000000000000000000"}
-        ),
+        lambda b: with_message(b, totalQuantity="1000000000000000000") | {"volume_precision": "1000000000000000000"},
         "order_hash",
     ),
 }
