@@ -1,6 +1,6 @@
 # Everything a person or a CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test test-system check format bench docs soak lock clean
+.PHONY: help bootstrap demo test test-system check format bench docs soak dist-check lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -11,6 +11,9 @@ help: ## list the targets
 
 bootstrap: ## prepare .venv (every other target does it first)
 	@scripts/bootstrap
+
+demo: bootstrap ## watch a stock Hummingbot make a market on a local Tegro; ARGS="--for 90s --seed 7"
+	@$(BIN)/tegro demo $(ARGS)
 
 test: bootstrap ## all tests that need nothing but PyPI
 	$(PYTEST) -m "not system and not soak" $(ARGS)
@@ -38,6 +41,9 @@ docs: bootstrap ## build the documentation site into site/, strictly
 
 soak: bootstrap ## the long runs
 	$(PYTEST) -m soak --timeout=0 $(ARGS)
+
+dist-check: bootstrap ## build what would be published and use it beside a stock Hummingbot in a clean environment
+	$(BIN)/python scripts/dist_check.py
 
 lock: ## resolve the workspace again into requirements.lock
 	@scripts/lock --upgrade

@@ -249,6 +249,10 @@ def main() -> int:
         kept = f" (everything is kept in {folder})" if folder else ""
         print(f"dist-check: {error}{kept}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        return 130
     shutil.rmtree(folder)
     print("dist-check: all is well")
     return 0

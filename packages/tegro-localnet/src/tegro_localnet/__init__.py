@@ -10,7 +10,7 @@ from tegro_localnet._version import __version__
 
 if TYPE_CHECKING:
     from tegro_localnet.background import BackgroundLocalnet
-    from tegro_localnet.config import LocalnetConfig, MarketConfig, ReportPrice, TokenConfig
+    from tegro_localnet.config import LocalnetConfig, MarketConfig, ReplayConfig, ReportPrice, TokenConfig
     from tegro_localnet.errors import LocalnetError
     from tegro_localnet.localnet import Localnet
     from tegro_localnet.wallet import LocalWallet
@@ -22,6 +22,7 @@ _HOME: Final = {
     "LocalnetConfig": "tegro_localnet.config",
     "LocalnetError": "tegro_localnet.errors",
     "MarketConfig": "tegro_localnet.config",
+    "ReplayConfig": "tegro_localnet.config",
     "ReportPrice": "tegro_localnet.config",
     "TokenConfig": "tegro_localnet.config",
 }
@@ -33,6 +34,7 @@ __all__ = [
     "LocalnetConfig",
     "LocalnetError",
     "MarketConfig",
+    "ReplayConfig",
     "ReportPrice",
     "TokenConfig",
     "__version__",

@@ -1,8 +1,10 @@
 """`tegro localnet`: run a local Tegro, or ask a running one for tokens."""
 
 import asyncio
+import logging
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,7 +15,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, LocalnetConfig
+from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, LocalnetConfig, ReplayConfig
 from tegro_localnet.errors import LocalnetError
 from tegro_localnet.info import LocalnetInfo
 
@@ -36,6 +38,11 @@ def run(
     chain_id: Annotated[int, typer.Option(help="EIP-155 chain id.")] = _DEFAULTS.chain_id,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; drawn when absent.")] = None,
     agents: Annotated[bool, typer.Option(help="Let a market maker and a taker keep the markets alive.")] = True,
+    replay: Annotated[
+        Path | None, typer.Option(help="CSV of recorded trades that drive a market in place of the agents.")
+    ] = None,
+    replay_speed: Annotated[int, typer.Option(help="Recorded seconds that pass in one second.")] = 1,
+    replay_market: Annotated[str | None, typer.Option(help="Such as WETH_USDC; the first market when absent.")] = None,
     fee_bps: Annotated[int, typer.Option(help="Fee in hundredths of a percent, 0 to 100.")] = _DEFAULTS.fee_bps,
     ready_file: Annotated[Path | None, typer.Option(help="Write URLs and contracts here as JSON when ready.")] = None,
 ) -> None:
@@ -44,7 +51,13 @@ def run(
         return
     try:
         config = LocalnetConfig(
-            port=port, rpc_port=rpc_port, chain_id=chain_id, seed=seed, agents=agents, fee_bps=fee_bps
+            port=port,
+            rpc_port=rpc_port,
+            chain_id=chain_id,
+            seed=seed,
+            agents=agents,
+            replay=None if replay is None else ReplayConfig(path=replay, speed=replay_speed, market=replay_market),
+            fee_bps=fee_bps,
         )
     except ValueError as error:
         raise _failure(str(error), 2) from error
@@ -109,11 +122,23 @@ async def _serve(config: LocalnetConfig, ready_file: Path | None) -> None:
 
 
 async def _run_until(localnet: "Localnet", ready_file: Path | None) -> None:
+    if localnet.config.replay is not None:
+        _show_replay_lines()
     async with localnet:
         if ready_file is not None:
             await asyncio.to_thread(_write_ready_file, ready_file, localnet.info)
         _OUT.print(_panel(localnet.info))
         await localnet.wait()
+
+
+def _show_replay_lines() -> None:
+    """Let what a replay says of itself appear on the terminal."""
+    from tegro_localnet.agents.replay import LOG
+
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
 
 
 def _write_ready_file(path: Path, info: LocalnetInfo) -> None:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -48,6 +49,7 @@ class MarketConfig(Struct, frozen=True):
         return f"{self.base.symbol}_{self.quote.symbol}"
 
 
+_FASTEST: Final = 1000
 _USDC: Final = TokenConfig("USDC", "USD Coin (localnet)", 6, Decimal(100_000))
 
 DEFAULT_MARKETS: Final = (
@@ -55,6 +57,17 @@ DEFAULT_MARKETS: Final = (
     MarketConfig(TokenConfig("WBTC", "Wrapped Bitcoin (localnet)", 8), _USDC, 8, 2, Decimal(95_000)),
     MarketConfig(TokenConfig("TEGRO", "Tegro (localnet)", 18, Decimal(1_000_000)), _USDC, 2, 6, Decimal("0.05")),
 )
+
+
+class ReplayConfig(Struct, frozen=True, kw_only=True):
+    """Recorded trades that drive a market."""
+
+    path: Path
+    """CSV as exchanges publish it: `id,price,qty,quote_qty,time,is_buyer_maker`."""
+    speed: int = 1
+    """How many recorded seconds pass in one second."""
+    market: str | None = None
+    """Symbol of the market they are replayed on; None takes the first."""
 
 
 class LocalnetConfig(Struct, frozen=True, kw_only=True):
@@ -79,6 +92,8 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
     markets: tuple[MarketConfig, ...] = DEFAULT_MARKETS
     agents: bool = True
     """Whether a market maker and a taker keep the markets alive."""
+    replay: ReplayConfig | None = None
+    """Recorded trades that move a market in place of the agents."""
     seed: int | None = None
     """Seed of everything random. None draws one, so that ids differ from run to run."""
     settlement_interval_ms: int = 250
@@ -96,12 +111,22 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
             f"settlement_interval_ms must be above zero, was {self.settlement_interval_ms}",
         )
         self._check_markets()
+        if self.replay is not None:
+            self._check_replay(self.replay)
 
     @property
     def tokens(self) -> tuple[TokenConfig, ...]:
         """Every token of the markets, once, in the order of their first appearance."""
         by_symbol = {token.symbol: token for market in self.markets for token in (market.base, market.quote)}
         return tuple(by_symbol.values())
+
+    def _check_replay(self, replay: ReplayConfig) -> None:
+        _require(1 <= replay.speed <= _FASTEST, f"replay speed must be between 1 and {_FASTEST}, was {replay.speed}")
+        symbols = [market.symbol for market in self.markets]
+        _require(
+            replay.market is None or replay.market in symbols,
+            f"replay market must be one of {', '.join(symbols)}, was {replay.market}",
+        )
 
     def _check_markets(self) -> None:
         _require(bool(self.markets), "markets must name at least one market")

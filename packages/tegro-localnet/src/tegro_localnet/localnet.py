@@ -16,6 +16,8 @@ import aiohttp
 
 from tegro.model import Market
 from tegro_localnet.agents.crowd import Crowd
+from tegro_localnet.agents.replay import Replay
+from tegro_localnet.agents.tape import check_tape
 from tegro_localnet.announcer import Announcer
 from tegro_localnet.chain.accounts import OPERATOR_KEY, Sender
 from tegro_localnet.chain.contracts import TOKEN
@@ -78,6 +80,8 @@ class Localnet:
         The venue's picture of balances and allowances.
     settlement : SettlementLoop
         The link between the venue and the chain.
+    replay : Replay or None
+        The recorded trades that drive a market, with their progress; None where there are none.
     """
 
     info: LocalnetInfo
@@ -86,6 +90,7 @@ class Localnet:
     venue: Venue
     mirror: ChainMirror
     settlement: SettlementLoop
+    replay: Replay | None
 
     def __init__(self, config: LocalnetConfig | None = None, *, clock_ms: Callable[[], int] = now_ms) -> None:
         self.config: Final = config or LocalnetConfig()
@@ -172,6 +177,7 @@ class Localnet:
 
     async def _start(self) -> None:
         config = self.config
+        trades_in_tape = await asyncio.to_thread(check_tape, config.replay.path) if config.replay else 0
         listener = bind(config.host, config.port)
         self._stack.callback(listener.close)
         node = NodeProcess(config.chain_id, host=config.host, port=config.rpc_port)
@@ -188,6 +194,7 @@ class Localnet:
         self.markets = {listed.market.symbol: listed.market for listed in self._listing.markets.values()}
         self.info = self._describe(listener.getsockname()[1], node.url)
         self._build_venue(operator)
+        self.replay = self._build_replay(trades_in_tape)
         await self._stack.enter_async_context(self._server(listener))
         self._run_background(node)
 
@@ -213,6 +220,20 @@ class Localnet:
         settler = Settler(self._rpc, operator, self.deployment)
         self.settlement = SettlementLoop(self.venue, settler, self.mirror, config.settlement_interval_ms)
 
+    def _build_replay(self, trades_in_tape: int) -> Replay | None:
+        config = self.config.replay
+        if config is None:
+            return None
+        market_id = next(iter(self.markets.values())).id if config.market is None else self.markets[config.market].id
+        return Replay(
+            config,
+            trades_in_tape=trades_in_tape,
+            listed=self._listing.markets[market_id],
+            venue=self.venue,
+            domain=self.deployment.domain,
+            rng=self._rng("replay"),
+        )
+
     def _server(self, listener: socket.socket) -> GatewayServer:
         report_price = self.config.report_price
         data = MarketDataRoutes(self._listing, self.venue.trades, report_price, self._clock_ms)
@@ -232,7 +253,9 @@ class Localnet:
     def _run_background(self, node: NodeProcess) -> None:
         self._spawn("settlement", self.settlement.run())
         self._spawn("chain node", node.wait_for_death())
-        if self.config.agents:
+        if self.replay is not None:
+            self._spawn("replay", self.replay.run(self._equip))
+        elif self.config.agents:
             crowd = Crowd(self.config, self._listing, self.venue, self.deployment.domain, self._rng("agents"))
             self._spawn("agents", crowd.run(self._equip))
 

@@ -10,13 +10,13 @@ from tegro_localnet.markets import ListedMarket
 
 LEVELS: Final = 5
 _PARTS: Final = 10_000
-_STEP_PARTS: Final = 6
+_STEP_PARTS: Final = 3
 _HALF_SPREAD_PARTS: Final = 5
 _LEVEL_GAP_PARTS: Final = 8
 _TAKER_REACH_PARTS: Final = 50
 """How far beyond the best ask a buyer reaches. A seller does not reach: it would be paid its own limit."""
 _LADDER_VALUES: Final = (400, 2_500)
-_TAKER_VALUES: Final = (10, 400)
+_TAKER_VALUES: Final = (10, 150)
 
 
 class Wish(Struct, frozen=True):

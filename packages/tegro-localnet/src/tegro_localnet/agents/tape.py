@@ -102,6 +102,8 @@ def parse_tape(lines: Iterable[str], name: str) -> Iterator[RecordedTrade]:
         for row in rows:
             if row and not _is_header(row, rows.line_num):
                 yield _trade_of(row)
+    except UnicodeDecodeError:
+        raise
     except (ValueError, csv.Error) as error:
         raise LocalnetError(f"{name} line {rows.line_num}: {error}") from error
 
