@@ -27,6 +27,8 @@ FIRST_BALANCES: Final = {"WETH": Decimal(5), "WBTC": Decimal("0.5"), "USDC": Dec
 _CLIENT_CONFIG: Final = """\
 instance_id: e2e
 anonymized_metrics_mode: {}
+paper_trade:
+  paper_trade_exchanges: []
 """
 
 
@@ -198,7 +200,18 @@ def chain(localnet: BackgroundLocalnet) -> ChainReader:
 @pytest.fixture(scope="session")
 def reconciliation() -> ModuleType:
     """Return the comparison of the books."""
-    spec = importlib.util.spec_from_file_location("e2e_reconciliation", HERE / "reconciliation.py")
+    return _helper("reconciliation")
+
+
+@pytest.fixture(scope="session")
+def terminal() -> ModuleType:
+    """Return what drives the host's client on a pseudo terminal."""
+    return _helper("terminal")
+
+
+def _helper(name: str) -> ModuleType:
+    """Load a module of this folder; tests cannot import one another."""
+    spec = importlib.util.spec_from_file_location(f"e2e_{name}", HERE / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -7,10 +7,12 @@ import warnings
 
 import pytest
 from aiohttp import web
+from hummingbot.client.config.client_config_map import ClientConfigMap
+from hummingbot.connector.exchange.tegro import tegro_constants as constants
 from hummingbot.connector.exchange.tegro.tegro_exchange import TegroExchange
 from hummingbot.core.network_iterator import NetworkStatus
 
-from tegro.errors import InvalidInput, TegroError
+from tegro.errors import BadReply, InvalidInput, NotConnected, RateLimited
 from tegro.settings import normalise_chain
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,20 +45,51 @@ async def test_the_chain_that_was_answered_is_remembered(desk, settings_file, lo
 
 async def test_a_host_that_is_down_is_named(desk, monkeypatch):
     monkeypatch.setenv("TEGRO_LOCALNET_REST_URL", "http://127.0.0.1:9")
-    with pytest.raises(TegroError, match=r"no connection to http://127\.0\.0\.1:9"):
+    with pytest.raises(NotConnected, match=r"no connection to http://127\.0\.0\.1:9.*is .* the right address\?"):
         await desk.new_connector()._update_balances()
 
 
 async def test_a_host_that_is_no_tegro_is_said_to_be_none(desk, monkeypatch, serving_at):
     async with serving_at(lambda request: _answer("<html>hello</html>")) as url:
         monkeypatch.setenv("TEGRO_LOCALNET_REST_URL", url)
-        with pytest.raises(TegroError) as refusal:
+        with pytest.raises(BadReply, match=r"is no Tegro \(GET v1/exchange/chain/list .*rest_url of \[localnet\]"):
             await desk.new_connector()._update_balances()
-    assert "chain/list" in str(refusal.value)
 
 
-async def _answer(text: str) -> web.Response:
-    return web.Response(text=text, content_type="text/html")
+async def test_a_web_page_that_refuses_is_not_quoted(desk, monkeypatch, serving_at):
+    async with serving_at(lambda request: _answer("<html>hello</html>", status=404)) as url:
+        monkeypatch.setenv("TEGRO_LOCALNET_REST_URL", url)
+        with pytest.raises(BadReply, match=r"is no Tegro \(HTTP 404 to the list of chains\)") as refusal:
+            await desk.new_connector()._update_balances()
+    assert "<html>" not in str(refusal.value)
+
+
+async def test_a_host_that_asks_for_patience_may_well_be_tegro(desk, monkeypatch, serving_at):
+    async with serving_at(lambda request: _answer('{"error": "slow down"}', status=429, wait_secs=3600)) as url:
+        monkeypatch.setenv("TEGRO_LOCALNET_REST_URL", url)
+        with pytest.raises(RateLimited, match="slow down"):
+            await desk.new_connector()._update_balances()
+
+
+async def test_a_silent_host_is_given_up_before_the_host_itself_gives_up(desk, monkeypatch, serving_at):
+    hosts_own_limit_secs = ClientConfigMap().commands_timeout.other_commands_timeout
+    assert hosts_own_limit_secs > constants.BALANCES_DEADLINE_SECS
+    is_over = asyncio.Event()
+    monkeypatch.setattr(constants, "BALANCES_DEADLINE_SECS", 0.1)
+    async with serving_at(lambda request: _answer("[]", after=is_over)) as url:
+        monkeypatch.setenv("TEGRO_LOCALNET_REST_URL", url)
+        with pytest.raises(NotConnected, match=r"no whole answer within 0\.1 seconds"):
+            await desk.new_connector()._update_balances()
+        is_over.set()
+
+
+async def _answer(
+    text: str, *, status: int = 200, wait_secs: int | None = None, after: asyncio.Event | None = None
+) -> web.Response:
+    if after is not None:
+        await after.wait()
+    headers = {} if wait_secs is None else {"Retry-After": str(wait_secs)}
+    return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
 
 async def test_a_chain_that_the_venue_has_not_is_named(desk):

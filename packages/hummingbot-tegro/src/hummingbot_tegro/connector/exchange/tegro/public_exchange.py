@@ -1,5 +1,6 @@
 """The reading side of the connector: who it is, which markets there are, and where the data comes from."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, override
@@ -13,9 +14,10 @@ from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee
 from hummingbot.core.web_assistant.web_assistants_factory import WebAssistantsFactory
 from msgspec import Struct
 
-from hummingbot_tegro.host_settings import environment_for
-from tegro.errors import InvalidInput
-from tegro.model import Chain, Market
+from hummingbot_tegro.host_settings import environment_for, settings_path
+from tegro.client import AsyncTegro
+from tegro.errors import BadReply, InvalidInput, NotConnected, RateLimited, Refused
+from tegro.model import Balance, Chain, Market
 from tegro.signer import LocalSigner, Signer
 
 from . import tegro_constants as constants
@@ -204,6 +206,45 @@ class TegroPublicExchange(ExchangePyBase):
     ) -> DeductedFromReturnsTradeFee:
         """Estimate a fee: one rate for both sides, taken from what each receives (protocol 7.3)."""
         return DeductedFromReturnsTradeFee(percent=self._fee_rate)
+
+    # Balances
+
+    async def _read_balances(self) -> list[Balance]:
+        """Return what the wallet holds, once the venue has shown that it is a Tegro with our chain.
+
+        Raises
+        ------
+        NotConnected
+            If the venue cannot be reached, or takes longer than the limit.
+        BadReply
+            If what answers there is no Tegro, or one in an unknown form.
+        TegroError
+            For the other reasons of `AsyncTegro.chain` and `AsyncTegro.balances`.
+        """
+        try:
+            async with asyncio.timeout(constants.BALANCES_DEADLINE_SECS), self._link.borrowed() as client:
+                await self._require_tegro(client)
+                return await client.balances()
+        except TimeoutError:
+            raise NotConnected(
+                f"no whole answer within {constants.BALANCES_DEADLINE_SECS:g} seconds; {self._where_it_asked()}"
+            ) from None
+
+    async def _require_tegro(self, client: AsyncTegro) -> None:
+        try:
+            await client.chain()
+        except NotConnected as error:
+            raise NotConnected(f"{error}; {self._where_it_asked()}") from None
+        except RateLimited:
+            raise
+        except (BadReply, Refused) as error:
+            # What refuses is likely a web page, and its text would fill the screen.
+            answer = f"HTTP {error.status} to the list of chains" if isinstance(error, Refused) else error
+            raise BadReply(f"what answers there is no Tegro ({answer}); {self._where_it_asked()}") from None
+
+    def _where_it_asked(self) -> str:
+        environment = self._link.environment
+        return f"is {environment.rest_url} the right address? (rest_url of [{environment.name}] in {settings_path()})"
 
     # Made once, by the base class
 

@@ -17,4 +17,8 @@ it answers is not known (protocol 15), and a cancel that overtakes the match wou
 LOOKUP_DELAYS_SECS: Final = (0.5, 1.0, 2.0)
 """Pauses before each search for an order whose placement got no clear answer."""
 
+BALANCES_DEADLINE_SECS: Final = 20.0
+"""How long a reading of the balances may take. It must end before Hummingbot's own limit of 30 seconds for `connect`:
+when that is reached, the client keeps the file of a key that was never tested."""
+
 SNAPSHOT_RETRY_SECS: Final = 1.0

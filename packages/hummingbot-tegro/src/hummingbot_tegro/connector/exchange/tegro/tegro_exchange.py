@@ -355,9 +355,7 @@ class TegroExchange(TegroPublicExchange):
         TegroError
             If the venue cannot be reached, is no Tegro, or has not the chain.
         """
-        async with self._link.borrowed() as client:
-            await client.chain()
-            balances = await client.balances()
+        balances = await self._read_balances()
         totals, available = available_balances(
             balances,
             trading_pairs=self._trading_pairs,

@@ -87,7 +87,8 @@ class _WalletConfigMap(BaseConnectorConfigMap):
         owner = address_of(key)
         if wallet is not None and owner != wallet:
             raise ValueError(
-                f"this private key belongs to the wallet {owner}, not to {wallet}: enter the key of that wallet"
+                f"this private key belongs to the wallet {owner}, not to {wallet}: enter the key of that wallet, "
+                "or begin again (Ctrl+X in the client) with the other address"
             )
         return SecretStr(key)
 
