@@ -198,12 +198,6 @@ def chain(localnet: BackgroundLocalnet) -> ChainReader:
 
 
 @pytest.fixture(scope="session")
-def reconciliation() -> ModuleType:
-    """Return the comparison of the books."""
-    return _helper("reconciliation")
-
-
-@pytest.fixture(scope="session")
 def terminal() -> ModuleType:
     """Return what drives the host's client on a pseudo terminal."""
     return _helper("terminal")

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from eth_account import Account
 
+from hummingbot_tegro.demo.readers import host_fills
 from tegro.client import AsyncTegro
 from tegro.model import Order, OrderRequest, Side
 from tegro.outcome import Accepted
@@ -109,7 +110,7 @@ def session(terminal, installed_layout, tmp_path, start_bot, localnet, base) -> 
     session.client.close()
 
 
-def test_a_session_at_the_stock_client(session, reconciliation, tmp_path):
+def test_a_session_at_the_stock_client(session, tmp_path):
     session.client.set_first_password(PASSWORD)
 
     an_unusable_host_is_named_and_leaves_nothing(session)
@@ -118,7 +119,7 @@ def test_a_session_at_the_stock_client(session, reconciliation, tmp_path):
     a_failed_replacement_keeps_the_old_key(session)
     the_venue_on_chain_8453_connects_as_tegro(session)
     balances_are_shown(session)
-    a_bot_runs_until_it_is_stopped(session, reconciliation)
+    a_bot_runs_until_it_is_stopped(session)
 
     session.client.command("exit")
     assert session.client.exit_code() == 0
@@ -220,13 +221,13 @@ def balances_are_shown(session: Session) -> None:
     assert "50000.0000" in row_of(localnet, "USDC")
 
 
-def a_bot_runs_until_it_is_stopped(session: Session, reconciliation) -> None:
+def a_bot_runs_until_it_is_stopped(session: Session) -> None:
     client, bot = session.client, session.bot
     client.command("start --v2 conf_bot.yml")
     client.wait_for_reply("Strategy 'bot_script' started successfully.")
     until(lambda: len(asyncio.run(open_orders(session.localnet, bot.wallet))) == 2)
     asyncio.run(buy(session.localnet, Decimal(3030), Decimal("0.05")))
-    until(lambda: bot.database.exists() and reconciliation.host_fills(bot.database))
+    until(lambda: bot.database.exists() and host_fills(bot.database))
 
     client.command("status")
     client.wait_for_reply("WETH-USDC")

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from hummingbot_tegro.demo.readers import host_fills, venue_fills
+from hummingbot_tegro.demo.reconciliation import Books, ChainFill, differences
 from hummingbot_tegro.home import create_home
 from tegro.client import AsyncTegro
 from tegro.model import Market, Order, OrderRequest, OrderStatus, Side
@@ -91,9 +93,7 @@ async def tegro(localnet) -> AsyncIterator[AsyncTegro]:
 
 
 @pytest.mark.parametrize("layout_name", ["installed_layout", "source_layout"])
-async def test_a_stock_hummingbot_trades_and_every_book_agrees(
-    layout_name, request, tmp_path, start_bot, tegro, chain, reconciliation
-):
+async def test_a_stock_hummingbot_trades_and_every_book_agrees(layout_name, request, tmp_path, start_bot, tegro, chain):
     layout = request.getfixturevalue(layout_name)
     home = layout.cwd
     if layout_name == "installed_layout":
@@ -114,10 +114,10 @@ async def test_a_stock_hummingbot_trades_and_every_book_agrees(
 
     orders = await tegro.orders(bot.wallet.address)
     check_orders(orders)
-    books = await read_books(reconciliation, bot, tegro, chain, orders, balances_before)
-    assert reconciliation.differences(books) == []
+    books = await read_books(bot, tegro, chain, orders, balances_before)
+    assert differences(books) == []
     assert len(books.host) == 5 * len(PAIRS)
-    check_that_it_would_notice(reconciliation, books)
+    check_that_it_would_notice(books)
     assert bot.files_with(bot.wallet.key[2:]) == []
     assert bot.files_with(bot.wallet.address[2:]), (
         "the search finds what is there, so that it found no key means something"
@@ -142,53 +142,37 @@ def check_orders(orders: list[Order]) -> None:
         assert count == (4 if status is OrderStatus.CLOSED else 2)
 
 
-async def read_books(reconciliation, bot, tegro: AsyncTegro, chain, orders: list[Order], balances_before):
+async def read_books(bot, tegro: AsyncTegro, chain, orders: list[Order], balances_before) -> Books:
     """Read the same trades from Hummingbot's database, the venue, the chain's log and the chain's balances."""
-    markets = {market.id: market for market in await tegro.markets()}
-    decimals = {token.symbol: token.decimals for market in markets.values() for token in (market.base, market.quote)}
-    venue = []
-    for order in orders:
-        market = markets[order.market_id]
-        for trade in await tegro.trades_of(order.order_id):
-            is_buy = order.side is Side.BUY
-            fill = reconciliation.Fill(
-                trade_id=trade.trade_id,
-                pair=market.symbol.replace("_", "-"),
-                is_buy=is_buy,
-                price=trade.price,
-                quantity=trade.quantity,
-                fee=trade.maker_fee if trade.is_buyer_maker is is_buy else trade.taker_fee,
-                fee_token=(market.base if is_buy else market.quote).symbol,
-            )
-            venue.append(reconciliation.VenueFill(fill, order.order_hash, trade.tx_hash))
+    markets = await tegro.markets()
     balances_after = chain.balances_wei(bot.wallet)
-    return reconciliation.Books(
-        host=reconciliation.host_fills(bot.database),
-        venue=tuple(venue),
-        chain=tuple(chain_fills(reconciliation, chain, {order.order_hash: order for order in orders})),
+    return Books(
+        host=host_fills(bot.database),
+        venue=await venue_fills(tegro, orders),
+        chain=tuple(chain_fills(chain, {order.order_hash for order in orders})),
         balance_changes_wei={token: balances_after[token] - balances_before[token] for token in balances_after},
-        decimals=decimals,
+        decimals={token.symbol: token.decimals for market in markets for token in (market.base, market.quote)},
     )
 
 
-def chain_fills(reconciliation, chain, ours: dict[str, Order]):
+def chain_fills(chain, ours: set[str]) -> Iterator[ChainFill]:
     """Yield the contract's settlements of our orders."""
     for event in chain.settlements():
-        for name, is_buy in (("buyOrderHash", True), ("sellOrderHash", False)):
+        for name, side in (("buyOrderHash", Side.BUY), ("sellOrderHash", Side.SELL)):
             order_hash = "0x" + event[name].hex()
             if order_hash in ours:
-                yield reconciliation.ChainFill(
+                yield ChainFill(
                     order_hash=order_hash,
                     tx_hash=event["tx_hash"],
                     pair=f"{chain.symbol(event['baseToken'])}-{chain.symbol(event['quoteToken'])}",
-                    is_buy=is_buy,
+                    side=side,
                     price_e18=event["price"],
                     quantity_wei=event["totalQuantity"],
                     quote_wei=event["totalPrice"],
                 )
 
 
-def check_that_it_would_notice(reconciliation, books) -> None:
+def check_that_it_would_notice(books) -> None:
     """Spoil each real source in turn: the comparison must see it."""
     first = books.host[0]
     spoiled = [
@@ -201,4 +185,4 @@ def check_that_it_would_notice(reconciliation, books) -> None:
         replace(books, balance_changes_wei=books.balance_changes_wei | {"USDC": books.balance_changes_wei["USDC"] + 1}),
     ]
     for one in spoiled:
-        assert reconciliation.differences(one)
+        assert differences(one)
