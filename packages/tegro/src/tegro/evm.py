@@ -5,7 +5,7 @@ may carry an access key; no message contains more of it than the host.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any, Final
@@ -113,6 +113,33 @@ class EvmNode:
         """Return the owner's balance of the chain's own coin, in wei."""
         async with self._asking("balance for gas") as web3:
             return int(await web3.eth.get_balance(to_checksum(owner)))
+
+    async def code(self, address: str) -> bytes:
+        """Return the code at an address; empty where there is no contract."""
+        async with self._asking(f"code of {address}") as web3:
+            return bytes(await web3.eth.get_code(to_checksum(address)))
+
+    async def read(self, contract: str, function: Mapping[str, Any], *arguments: object) -> Any:  # noqa: ANN401
+        """Return what a view function answers, in the types of web3.
+
+        Parameters
+        ----------
+        contract
+            Its address.
+        function
+            The function's entry in the ABI.
+        arguments
+            What it is called with.
+
+        Raises
+        ------
+        Reverted
+            If the contract refuses the call, as one without this function does.
+        """
+        name = str(function["name"])
+        async with self._asking(f"{name} of {contract}") as web3:
+            functions = web3.eth.contract(address=to_checksum(contract), abi=[function]).functions
+            return await functions[name](*arguments).call()
 
     async def approve_call(self, token: str, owner: str, spender: str, amount_wei: int) -> Call:
         """Return an approval as a call, its gas limit a fifth above the node's estimate.

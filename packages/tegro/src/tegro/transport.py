@@ -142,6 +142,16 @@ class Transport:
                     raise
             await self._sleep(delay_secs)
 
+    async def get_once(self, path: str, query: Mapping[str, str]) -> Reply | Lost:
+        """Ask once and return what came back, whatever its status.
+
+        Raises
+        ------
+        NotConnected
+            If the connection was never made.
+        """
+        return await self._request("GET", path, query=query)
+
     async def post(self, path: str, body: bytes) -> Reply | Lost:
         """Send a JSON body once and return what came back.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tegro import __version__
-from tegro.cli import reading, trading
+from tegro.cli import reading, trading, verifying
 from tegro.cli.plugins import add_commands
 from tegro.errors import InvalidInput, TegroError
 
@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     for command in (reading.markets, reading.book, reading.balances, reading.orders, trading.allowance):
         app.command()(command)
+    app.command()(verifying.verify)
     app.add_typer(trading.order_app, name="order")
     return app
 
