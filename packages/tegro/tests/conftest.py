@@ -32,6 +32,9 @@ class StubVenue:
         self.frames: list[dict[str, str]] = []
         self.socket_opened = asyncio.Event()
         self.frame_received = asyncio.Event()
+        self.may_read = asyncio.Event()
+        """Cleared, it lets sockets open but reads nothing from them, neither frames nor pings."""
+        self.may_read.set()
         self._answers: dict[tuple[str, str], deque[Handler]] = {}
 
     def answer(self, method: str, path: str, *handlers: Handler) -> None:
@@ -74,6 +77,7 @@ class StubVenue:
         await socket.prepare(request)
         self.sockets.append(socket)
         self.socket_opened.set()
+        await self.may_read.wait()
         async for message in socket:
             self.frames.append(message.json())
             self.frame_received.set()

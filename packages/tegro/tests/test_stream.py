@@ -87,6 +87,24 @@ def order(action, order_id="1"):
     return {"action": action, "data": {"order_id": order_id, "side": "buy", "status": "open"}}
 
 
+async def test_it_is_connected_only_once_the_venue_has_taken_the_subscriptions(stub, session, environment_at, rng):
+    stub.may_read.clear()
+    async with EventStream(environment_at(stub.url), session, wallets=[WALLET], rng=rng) as stream:
+        async with asyncio.timeout(DEADLINE_SECS):
+            await stub.socket_opened.wait()
+        # What the venue sends first arrives, and still nothing says that the subscription counts.
+        await send(stub, {"action": "order_book_diff", "data": {"symbol": "NOT_FOLLOWED"}}, "no json")
+        async with asyncio.timeout(DEADLINE_SECS):
+            while not stream.skipped:  # noqa: ASYNC110  (the stream announces no skipped frame)
+                await asyncio.sleep(0)
+        first = asyncio.ensure_future(anext(stream))
+        assert not (await asyncio.wait([first], timeout=0))[0]
+        stub.may_read.set()
+        async with asyncio.timeout(DEADLINE_SECS):
+            assert await first == Connected(1)
+        assert await frames(stub, 1) == [("subscribe", WALLET.lower())]
+
+
 async def test_everything_is_subscribed_on_one_socket_and_defect_40_wallets_in_lower_case(opened, stub, market):
     async with opened(markets=[market], wallets=[WALLET]):
         assert await frames(stub, 2) == [("subscribe", market.channel), ("subscribe", WALLET.lower())]

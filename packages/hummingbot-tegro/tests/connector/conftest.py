@@ -11,7 +11,7 @@ import aiohttp
 import hummingbot
 import pytest
 import pytest_asyncio
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from hummingbot.connector.exchange.tegro.tegro_exchange import TegroExchange
 from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
@@ -74,10 +74,14 @@ class Proxy:
     async def _pass_socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuse_sockets:
             return web.Response(status=503)
-        ours = web.WebSocketResponse()
+        # Pings pass through as well, so that a pong is localnet's own.
+        ours = web.WebSocketResponse(autoping=False)
         await ours.prepare(request)
         self._sockets.add(ours)
-        async with aiohttp.ClientSession() as session, session.ws_connect(self._stream_url) as theirs:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(self._stream_url, autoping=False) as theirs,
+        ):
             back = asyncio.ensure_future(_copy(theirs, ours))
             await _copy(ours, theirs)
             back.cancel()
@@ -86,9 +90,10 @@ class Proxy:
 
 
 async def _copy(source, target) -> None:
+    send = {WSMsgType.TEXT: target.send_str, WSMsgType.PING: target.ping, WSMsgType.PONG: target.pong}
     async for message in source:
         with suppress(ConnectionError):
-            await target.send_str(message.data)
+            await send[message.type](message.data)
 
 
 def _json(request: web.Request) -> dict[str, str]:
@@ -176,6 +181,12 @@ class Desk:
         book = self.connector.get_order_book(pair)
         row = next(iter(book.bid_entries() if side is Side.BUY else book.ask_entries()), None)
         return None if row is None else Decimal(str(row.price))
+
+    async def market_data_is_back(self) -> None:
+        """Wait until the stream tells of changes again. Two of them, because a snapshot may hold the first."""
+        for price in ("2000", "2001"):
+            await self.other_places(Side.BUY, "0.01", price)
+            await self.until(lambda price=price: self.best("WETH-USDC", Side.BUY) == Decimal(price))
 
     async def clear(self) -> None:
         """Cancel everything and wait until both books look empty to the connector."""

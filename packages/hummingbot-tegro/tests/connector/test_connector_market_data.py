@@ -59,6 +59,7 @@ async def test_what_happened_to_an_order_while_the_stream_was_down_is_caught_up(
     desk.proxy.refuse_sockets = False
     await desk.ended(order)
     assert order.executed_amount_base == 1
+    await desk.market_data_is_back()
 
 
 async def test_defect_24_25_and_26_a_trade_is_told_once_with_the_takers_side_and_a_date_of_today(desk):

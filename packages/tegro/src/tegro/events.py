@@ -10,7 +10,7 @@ from tegro.model import BookChange, Order, Trade
 
 
 class Connected(Struct, frozen=True):
-    """The socket is open and every subscription was sent. `attempt` counts the connections made, from 1."""
+    """The socket is open and the venue has taken every subscription. `attempt` counts the connections made, from 1."""
 
     attempt: int
 

@@ -54,6 +54,12 @@ HEARTBEAT_SECS: Final = 15.0
 """Time between protocol pings; a connection that answers none within half of it is given up (protocol 8.1)."""
 CONNECT_SECS: Final = 10.0
 """Time to open the socket."""
+_SUBSCRIBED: Final = b"subscribed"
+"""Payload of the ping that follows the subscriptions.
+
+The venue acknowledges none (protocol 8.2). It reads its socket in order, so its pong says that it has taken them: a
+snapshot that is asked for from then on and the changes that follow leave no gap between them.
+"""
 
 
 class EventStream:
@@ -211,13 +217,13 @@ class EventStream:
         """Return why the connection ended."""
         try:
             async with asyncio.timeout(CONNECT_SECS):
-                socket = await self._session.ws_connect(self._url, heartbeat=HEARTBEAT_SECS)
+                # Pings are answered in `_read`, which has to see the pong of `_SUBSCRIBED`.
+                socket = await self._session.ws_connect(self._url, heartbeat=HEARTBEAT_SECS, autoping=False)
             async with socket:
                 self._socket = socket
                 for channel in self._channels():
                     await self._send("subscribe", channel)
-                self._connections += 1
-                self._inbox.put(Connected(self._connections))
+                await socket.ping(_SUBSCRIBED)
                 return await self._read(socket)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return f"connection failed: {str(error)[:300] or type(error).__name__}"
@@ -229,6 +235,11 @@ class EventStream:
             if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 self._frames += 1
                 self._take_frame(message.data)
+            elif message.type is aiohttp.WSMsgType.PING:
+                await socket.pong(message.data)
+            elif message.type is aiohttp.WSMsgType.PONG and message.data == _SUBSCRIBED:
+                self._connections += 1
+                self._inbox.put(Connected(self._connections))
         error = socket.exception()
         return f"connection lost: {error}" if error else f"closed by the venue with code {socket.close_code}"
 
