@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
 from weakref import WeakSet
@@ -407,7 +408,13 @@ class AsyncTegro:
 
 
 def _domain(chain: Chain) -> Domain:
-    return Domain(chain_id=chain.id, verifying_contract=chain.exchange_contract)
+    return _domain_of(chain.id, chain.exchange_contract)
+
+
+@lru_cache(maxsize=16)
+def _domain_of(chain_id: int, exchange_contract: str) -> Domain:
+    """Return one value per contract: it keeps its separator, which every order would otherwise hash again."""
+    return Domain(chain_id=chain_id, verifying_contract=exchange_contract)
 
 
 def _named(markets: Iterable[Market], symbol: str) -> list[Market]:
