@@ -6,7 +6,7 @@ Nothing of the venue's own signing is used here, so that the two sides cannot sh
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from eth_utils import keccak
 from web3 import HTTPProvider, Web3
 
 from tegro_localnet.background import BackgroundLocalnet
+from tegro_localnet.faults import FaultBoard
 
 ORDERS = "/api/v1/trading/market/orders"
 DEADLINE_SECS = 15
@@ -274,3 +275,28 @@ def eventually() -> Callable[..., Awaitable[Any]]:
         return value
 
     return wait
+
+
+@pytest.fixture
+def reach() -> Callable[[Callable[[], Any], Any], Awaitable[None]]:
+    """Wait until what another thread changes is as wanted, or fail at the deadline."""
+
+    async def wait(read: Callable[[], Any], wanted: Any) -> None:
+        async with asyncio.timeout(DEADLINE_SECS):
+            while read() != wanted:  # noqa: ASYNC110 - another thread changes what is read
+                await asyncio.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def faults(localnet: BackgroundLocalnet) -> Iterator[FaultBoard]:
+    """The running localnet's faults; none is left after the test."""
+    yield localnet.faults
+    localnet.faults.clear()
+
+
+@pytest.fixture
+def someone(trader: Callable[..., Trader]) -> Trader:
+    """A trader with 5000 USDC."""
+    return trader({"USDC": "5000"})

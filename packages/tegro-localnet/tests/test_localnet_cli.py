@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,12 +70,17 @@ def test_it_runs_shows_itself_funds_and_stops_without_leaving_its_node(
     wallet = "0x" + "ab" * 20
     funded = start("fund", wallet, "--token", "USDC=12.5", "--native", "0.25", "--url", info["rest_url"])
     assert funded.communicate(timeout=DEADLINE_SECS)[0] == f"{wallet} got 12.5 USDC and 0.25 ETH\n"
+    fault = start("fault", "add", "status", "--status", "418", "--url", info["rest_url"])
+    assert fault.communicate(timeout=DEADLINE_SECS)[0] == "fault 1 is set\n"
+    with pytest.raises(urllib.error.HTTPError, match="418"):
+        urllib.request.urlopen(f"{info['rest_url']}/api/v1/trading/health", timeout=DEADLINE_SECS)
     [node] = children_of(process.pid)
     process.send_signal(signal.SIGINT)
     output, complaints = process.communicate(timeout=DEADLINE_SECS)
     assert (process.returncode, complaints) == (0, "")
     for shown in (info["rest_url"], info["stream_url"], info["rpc_url"], "WETH_USDC", info["exchange_contract"]):
         assert shown in output
+    assert "fault 1: status happens to 'the request /api/v1/trading/health'" in output
     wait_for(lambda: is_gone(node))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from tegro.model import Market
 from tegro_localnet.chain.deployment import Deployment
 from tegro_localnet.config import LocalnetConfig
+from tegro_localnet.faults import FaultBoard
 from tegro_localnet.funding import DEFAULT_NATIVE
 from tegro_localnet.info import LocalnetInfo
 from tegro_localnet.localnet import Localnet, now_ms
@@ -92,9 +93,22 @@ class BackgroundLocalnet:
         """The markets by symbol."""
         return self.localnet.markets
 
+    @property
+    def faults(self) -> FaultBoard:
+        """What goes wrong on demand; it may be set and released from any thread."""
+        return self.localnet.faults
+
     def call[T](self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the localnet's own loop and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def cut_streams(self) -> int:
+        """Cut every WebSocket without a closing handshake; returns how many there were."""
+
+        async def cut() -> int:
+            return self.localnet.cut_streams()
+
+        return self.call(cut())
 
     def fund(self, wallet: str, amounts: Mapping[str, Decimal] | None = None, native: Decimal = DEFAULT_NATIVE) -> None:
         """Give a wallet test tokens and coins for gas; without amounts, some of each."""

@@ -1,32 +1,31 @@
-"""`tegro localnet`: run a local Tegro, or ask a running one for tokens."""
+"""`tegro localnet`: run a local Tegro, or ask a running one for tokens or for faults."""
 
 import asyncio
 import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from tegro_localnet import cli_faults
 from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, LocalnetConfig, ReplayConfig
-from tegro_localnet.errors import LocalnetError
+from tegro_localnet.control_client import DEFAULT_URL, ask
 from tegro_localnet.info import LocalnetInfo
+from tegro_localnet.terminal import OUT, complete, failure, say
 
 if TYPE_CHECKING:
     from tegro_localnet.localnet import Localnet
 
 app = typer.Typer(name="localnet", help="Run a whole local Tegro: API, matching, settlement on a local EVM chain.")
+app.add_typer(cli_faults.app)
 
 _DEFAULTS: Final = LocalnetConfig()
-_OUT: Final = Console()
-_ERR: Final = Console(stderr=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -44,6 +43,10 @@ def run(
     replay_speed: Annotated[int, typer.Option(help="Recorded seconds that pass in one second.")] = 1,
     replay_market: Annotated[str | None, typer.Option(help="Such as WETH_USDC; the first market when absent.")] = None,
     fee_bps: Annotated[int, typer.Option(help="Fee in hundredths of a percent, 0 to 100.")] = _DEFAULTS.fee_bps,
+    full_chart: Annotated[
+        bool,
+        typer.Option("--full-chart", help="Serve candles of all 16 intervals, with volume; Tegro serves 6 without."),
+    ] = _DEFAULTS.full_chart,
     ready_file: Annotated[Path | None, typer.Option(help="Write URLs and contracts here as JSON when ready.")] = None,
 ) -> None:
     """Run a local Tegro until Ctrl-C."""
@@ -58,10 +61,11 @@ def run(
             agents=agents,
             replay=None if replay is None else ReplayConfig(path=replay, speed=replay_speed, market=replay_market),
             fee_bps=fee_bps,
+            full_chart=full_chart,
         )
     except ValueError as error:
-        raise _failure(str(error), 2) from error
-    _complete(_serve(config, ready_file))
+        raise failure(str(error), 2) from error
+    complete(_serve(config, ready_file))
 
 
 @app.command()
@@ -72,34 +76,20 @@ def fund(
         list[str] | None, typer.Option(help="SYMBOL=AMOUNT, repeatable; some of each when absent.")
     ] = None,
     native: Annotated[str, typer.Option(help="Coins for gas.")] = "1",
-    url: Annotated[str, typer.Option(help="Where the localnet runs.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+    url: Annotated[str, typer.Option(help="Where the localnet runs.")] = DEFAULT_URL,
 ) -> None:
     """Give a wallet test tokens and coins for gas."""
     try:
         amounts = dict(_amount_of(entry) for entry in token) if token else None
         body = {"wallet": wallet, "native": str(Decimal(native))} | ({"amounts": amounts} if amounts else {})
     except (ValueError, InvalidOperation) as error:
-        raise _failure(f"expected SYMBOL=AMOUNT and decimal amounts, such as --token USDC=500: {error}", 2) from error
-    _complete(_ask_faucet(url.rstrip("/"), body))
+        raise failure(f"expected SYMBOL=AMOUNT and decimal amounts, such as --token USDC=500: {error}", 2) from error
+    complete(_ask_faucet(url, body))
 
 
 def _amount_of(entry: str) -> tuple[str, str]:
     symbol, _, amount = entry.partition("=")
     return symbol, str(Decimal(amount))
-
-
-def _complete(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.run(work)
-    except LocalnetError as error:
-        raise _failure(str(error), 1) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _failure(text: str, code: int) -> typer.Exit:
-    _ERR.print(f"tegro localnet: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(code)
 
 
 async def _serve(config: LocalnetConfig, ready_file: Path | None) -> None:
@@ -122,23 +112,25 @@ async def _serve(config: LocalnetConfig, ready_file: Path | None) -> None:
 
 
 async def _run_until(localnet: "Localnet", ready_file: Path | None) -> None:
+    from tegro_localnet import faults
+    from tegro_localnet.agents import replay
+
+    _show_lines_of(faults.LOG)
     if localnet.config.replay is not None:
-        _show_replay_lines()
+        _show_lines_of(replay.LOG)
     async with localnet:
         if ready_file is not None:
             await asyncio.to_thread(_write_ready_file, ready_file, localnet.info)
-        _OUT.print(_panel(localnet.info))
+        OUT.print(_panel(localnet.info))
         await localnet.wait()
 
 
-def _show_replay_lines() -> None:
-    """Let what a replay says of itself appear on the terminal."""
-    from tegro_localnet.agents.replay import LOG
-
+def _show_lines_of(log: logging.Logger) -> None:
+    """Let what a part of localnet says of itself appear on the terminal."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.INFO)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 def _write_ready_file(path: Path, info: LocalnetInfo) -> None:
@@ -171,14 +163,6 @@ def _panel(info: LocalnetInfo) -> Panel:
 
 
 async def _ask_faucet(url: str, body: dict[str, Any]) -> None:
-    import aiohttp
-
-    try:
-        async with aiohttp.ClientSession() as session, session.post(f"{url}/localnet/faucet", json=body) as response:
-            reply = await response.json()
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise LocalnetError(f"no localnet answers at {url}: start one with 'tegro localnet' ({error})") from error
-    if response.status != 200:
-        raise LocalnetError(str(reply.get("error", reply)))
+    reply = await ask(url, "POST", "faucet", body)
     given = ", ".join(f"{amount} {symbol}" for symbol, amount in reply["amounts"].items())
-    _OUT.print(f"{reply['wallet']} got {given} and {reply['native']} ETH", markup=False, highlight=False)
+    say(f"{reply['wallet']} got {given} and {reply['native']} ETH")

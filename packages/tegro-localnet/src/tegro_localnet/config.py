@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from tegro_localnet.chain.values import TokenKind
+
 DEFAULT_PORT: Final = 8780
 DEFAULT_RPC_PORT: Final = 8781
 
@@ -31,6 +33,8 @@ class TokenConfig(Struct, frozen=True):
     decimals: int
     faucet_amount: Decimal = Decimal(100)
     """What the faucet gives to those who name no amount, in human units."""
+    kind: TokenKind = TokenKind.STANDARD
+    """How it takes approvals."""
 
 
 class MarketConfig(Struct, frozen=True):
@@ -98,6 +102,8 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
     """Seed of everything random. None draws one, so that ids differ from run to run."""
     settlement_interval_ms: int = 250
     report_price: ReportPrice = ReportPrice.SETTLEMENT
+    full_chart: bool = False
+    """Whether the chart serves all sixteen intervals, with volume, instead of the venue's six without (protocol 10)."""
 
     def __post_init__(self) -> None:
         for name, port in (("port", self.port), ("rpc_port", self.rpc_port)):

@@ -4,38 +4,87 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from tegro.wire import Envelope, encode
+from tegro_localnet.faults import Fault, FaultBoard, FaultKind
 
 QUEUE_LIMIT: Final = 4096
 """Frames that may wait for one connection before it is dropped."""
+
+
+class _Pause(Struct, frozen=True):
+    """Stands in a queue of frames: what is behind it waits."""
+
+    delay_ms: int
+
+
+class _Cut(Struct, frozen=True):
+    """Stands in a queue of frames: here the connection ends."""
 
 
 class Subscriber:
     """One connection's queue of encoded frames."""
 
     def __init__(self, limit: int = QUEUE_LIMIT) -> None:
-        self._frames: asyncio.Queue[bytes] = asyncio.Queue(limit)
+        self._frames: asyncio.Queue[bytes | _Pause | _Cut] = asyncio.Queue(limit)
+        self._withheld: bytes | None = None
+        """A frame that goes behind the next one."""
         self.overflowed = asyncio.Event()
         """Set when a frame could not be queued: the connection must be closed, its picture has a hole."""
 
-    def offer(self, frame: bytes) -> None:
-        """Queue a frame, or mark the subscriber as overflowed."""
+    @property
+    def withholds(self) -> bool:
+        """Whether a frame waits for the next one, to go behind it."""
+        return self._withheld is not None
+
+    def offer(self, frame: bytes, fault: Fault | None = None) -> None:
+        """Queue a frame, as it is or as a fault will have it, or mark the subscriber as overflowed."""
+        kind = None if fault is None else fault.kind
+        if kind is FaultKind.FRAME_REORDER:
+            self._withheld = frame
+            return
+        if kind is FaultKind.CUT:
+            self._put(_Cut())
+        elif kind is not FaultKind.FRAME_DROP:
+            if fault is not None and kind is FaultKind.FRAME_DELAY:
+                self._put(_Pause(fault.delay_ms))
+            self._put(frame)
+            if kind is FaultKind.FRAME_DUPLICATE:
+                self._put(frame)
+        self._put_withheld()
+
+    async def next_frame(self) -> bytes | None:
+        """Wait for the next frame; None: cut the connection here."""
+        item = await self._frames.get()
+        if isinstance(item, _Pause):
+            await asyncio.sleep(item.delay_ms / 1000)
+            return await self.next_frame()
+        return None if isinstance(item, _Cut) else item
+
+    def _put(self, item: bytes | _Pause | _Cut) -> None:
         try:
-            self._frames.put_nowait(frame)
+            self._frames.put_nowait(item)
         except asyncio.QueueFull:
             self.overflowed.set()
 
-    async def next_frame(self) -> bytes:
-        """Wait for the next frame."""
-        return await self._frames.get()
+    def _put_withheld(self) -> None:
+        if self._withheld is not None:
+            frame, self._withheld = self._withheld, None
+            self._put(frame)
 
 
 class EventHub:
-    """Channels and their subscribers. Channel names are compared in lower case."""
+    """Channels and their subscribers. Channel names are compared in lower case.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    faults : FaultBoard, optional
+        What goes wrong with frames; None: nothing.
+    """
+
+    def __init__(self, faults: FaultBoard | None = None) -> None:
+        self._faults = faults
         self._channels: dict[str, dict[Subscriber, None]] = {}
 
     def subscribe(self, subscriber: Subscriber, channel: str) -> None:
@@ -52,12 +101,20 @@ class EventHub:
 
     def publish(self, channels: Iterable[str], action: str, data: object) -> None:
         """Send one event to each subscriber of any of the channels, once."""
+        names = [channel.lower() for channel in channels]
         reached: dict[Subscriber, None] = {}
-        for channel in channels:
-            reached |= self._channels.get(channel.lower(), {})
+        for name in names:
+            reached |= self._channels.get(name, {})
         if not reached:
             return
         frame = encode(Envelope(action=action, data=Raw(encode(data))))
         for subscriber in reached:
             if not subscriber.overflowed.is_set():
-                subscriber.offer(frame)
+                subscriber.offer(frame, self._fault_for(subscriber, action, names))
+
+    def _fault_for(self, subscriber: Subscriber, action: str, names: list[str]) -> Fault | None:
+        if self._faults is None or not self._faults.has_frame_faults:
+            return None
+        followed = [name for name in names if subscriber in self._channels.get(name, {})]
+        firing = self._faults.fire_frame(action, followed, may_reorder=not subscriber.withholds)
+        return None if firing is None else firing.fault

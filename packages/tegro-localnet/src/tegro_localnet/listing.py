@@ -7,6 +7,7 @@ from msgspec import Struct
 from tegro.model import Market, Token
 from tegro.wire import ChainInfo, bare, quoted
 from tegro_localnet.chain.deployment import Deployment
+from tegro_localnet.chart import ALL_INTERVALS, DEFAULT_INTERVALS, MarketChart
 from tegro_localnet.config import CHAIN_NAMES, LocalnetConfig
 from tegro_localnet.markets import ListedMarket
 
@@ -46,7 +47,8 @@ def list_markets(config: LocalnetConfig, deployment: Deployment) -> Listing:
             base_precision=entry.base_precision,
             quote_precision=entry.quote_precision,
         )
-        markets[market_id] = ListedMarket(market, quote.to_wei(config.min_order_value))
+        chart = MarketChart(ALL_INTERVALS if config.full_chart else DEFAULT_INTERVALS)
+        markets[market_id] = ListedMarket(market, quote.to_wei(config.min_order_value), chart)
     default_quote = tokens[config.markets[0].quote.symbol]
     chain = ChainInfo(
         id=deployment.chain_id,

@@ -32,8 +32,10 @@ from tegro_localnet.config import CHAIN_NAMES, LocalnetConfig
 from tegro_localnet.engine.ledger import Ledger
 from tegro_localnet.errors import LocalnetError
 from tegro_localnet.events import EventHub
+from tegro_localnet.faults import FaultBoard
 from tegro_localnet.funding import DEFAULT_NATIVE, Funding
 from tegro_localnet.gateway.accounts import AccountRoutes
+from tegro_localnet.gateway.chart import ChartRoutes
 from tegro_localnet.gateway.control import ControlRoutes
 from tegro_localnet.gateway.market_data import MarketDataRoutes
 from tegro_localnet.gateway.server import GatewayServer, bind
@@ -76,6 +78,8 @@ class Localnet:
         Orders and trades, for tests that look inside.
     hub : EventHub
         Who follows which channel; set from the start.
+    faults : FaultBoard
+        What goes wrong on demand; set from the start.
     mirror : ChainMirror
         The venue's picture of balances and allowances.
     settlement : SettlementLoop
@@ -97,7 +101,9 @@ class Localnet:
         self._clock_ms = clock_ms
         self._seed = secrets.randbits(63) if self.config.seed is None else self.config.seed
         self._stack = AsyncExitStack()
-        self.hub: Final = EventHub()
+        self.faults: Final = FaultBoard(self._rng("faults"))
+        self.hub: Final = EventHub(self.faults)
+        self._stream: Final = StreamGateway(self.hub)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -163,6 +169,10 @@ class Localnet:
                 await self.approve(wallet, symbol, amount)
         return wallet
 
+    def cut_streams(self) -> int:
+        """Cut every WebSocket without a closing handshake; returns how many there were."""
+        return self._stream.cut_all()
+
     async def wait(self) -> None:
         """Wait until the localnet fails by itself.
 
@@ -188,7 +198,7 @@ class Localnet:
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
         self._rpc = ChainRpc(node.url, session)
         operator = Sender(self._rpc, OPERATOR_KEY)
-        tokens = [TokenSpec(token.symbol, token.name, token.decimals) for token in config.tokens]
+        tokens = [TokenSpec(token.symbol, token.name, token.decimals, token.kind) for token in config.tokens]
         self.deployment = await deploy(self._rpc, tokens, config.fee_bps, operator)
         self._listing = list_markets(config, self.deployment)
         self.markets = {listed.market.symbol: listed.market for listed in self._listing.markets.values()}
@@ -244,11 +254,13 @@ class Localnet:
             report_price=report_price,
             clock_ms=self._clock_ms,
             rng=self._rng("salts"),
+            faults=self.faults,
         )
         accounts = AccountRoutes(self.venue, self._listing, self.mirror)
-        control = ControlRoutes(self._funding, self.info)
-        routes = [*data.routes(), *trading.routes(), *accounts.routes(), *control.routes()]
-        return GatewayServer(listener, routes, StreamGateway(self.hub))
+        control = ControlRoutes(self._funding, self.info, self.faults, self._stream)
+        chart = ChartRoutes(self._listing, has_volume=self.config.full_chart)
+        routes = [*chart.routes(), *data.routes(), *trading.routes(), *accounts.routes(), *control.routes()]
+        return GatewayServer(listener, routes, self._stream, self.faults)
 
     def _run_background(self, node: NodeProcess) -> None:
         self._spawn("settlement", self.settlement.run())

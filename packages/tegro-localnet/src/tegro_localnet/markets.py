@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tegro.model import PRICE_DECIMALS, Market, Side, unscaled
+from tegro_localnet.chart import MarketChart
 from tegro_localnet.engine.order_book import OrderBook
 
 _MINUTE_MS: Final = 60_000
@@ -36,13 +37,14 @@ class DayFigures(Struct, frozen=True, kw_only=True):
 
 
 class ListedMarket:
-    """A market, its order book, and minute bars of what was matched on it."""
+    """A market, its order book, its chart, and minute bars of what was matched on it."""
 
-    def __init__(self, market: Market, min_order_value_wei: int) -> None:
+    def __init__(self, market: Market, min_order_value_wei: int, chart: MarketChart | None = None) -> None:
         self.market = market
         self.min_order_value_wei = min_order_value_wei
         """Smallest order value, in the smallest unit of the quote token."""
         self.book = OrderBook()
+        self.chart = chart or MarketChart()
         self._bars: OrderedDict[int, MinuteBar] = OrderedDict()
         self._last_price_e18 = 0
 
@@ -61,10 +63,11 @@ class ListedMarket:
         return unscaled(self._last_price_e18, PRICE_DECIMALS)
 
     def record_match(self, now_ms: int, price_e18: int, quantity_wei: int) -> None:
-        """Count a match in the figures of the day."""
+        """Count a match in the figures of the day and in the chart."""
         quote_wei = self.value_wei(price_e18, quantity_wei)
         minute = now_ms // _MINUTE_MS
         self._last_price_e18 = price_e18
+        self.chart.record(now_ms, price_e18, quantity_wei)
         bar = self._bars.get(minute)
         if bar is None:
             self._bars[minute] = MinuteBar(price_e18, price_e18, price_e18, price_e18, quantity_wei, quote_wei)

@@ -68,3 +68,26 @@ def test_the_greatest_allowance_is_without_limit(token, market) -> None:
     receipt = market.send(take, market.seller)
     assert len(receipt["logs"]) == 1
     assert token.functions.allowance(market.buyer.address, market.seller.address).call() == 2**256 - 1
+
+
+def test_the_kind_of_usdt_is_approved_from_zero_only(market) -> None:
+    token = market.deploy("approve_to_zero_token", "Tether", "USDT", 6)
+    spender = market.seller.address
+    market.send(token.functions.approve(spender, 7), market.buyer)
+    refused(token.functions.approve(spender, 8), market.buyer, "approve from non-zero to non-zero allowance")
+    market.send(token.functions.approve(spender, 0), market.buyer)
+    market.send(token.functions.approve(spender, 8), market.buyer)
+    market.send(token.functions.mint(market.buyer.address, 10))
+    market.send(token.functions.transferFrom(market.buyer.address, market.operator.address, 3), market.seller)
+    assert token.functions.allowance(market.buyer.address, spender).call() == 5
+
+
+def test_the_silent_kind_approves_and_answers_nothing(market) -> None:
+    token = market.deploy("silent_token", "Old", "OLD", 18)
+    call = token.functions.approve(market.seller.address, 7)
+    raw = market.web3.eth.call(
+        {"to": token.address, "from": market.buyer.address, "data": call._encode_transaction_data()}
+    )
+    assert raw == b""
+    market.send(call, market.buyer)
+    assert token.functions.allowance(market.buyer.address, market.seller.address).call() == 7

@@ -8,13 +8,19 @@ from typing import Final
 from msgspec import Struct
 
 from tegro_localnet.chain.accounts import Sender
-from tegro_localnet.chain.contracts import EXCHANGE, SETTLER, TOKEN
+from tegro_localnet.chain.contracts import APPROVE_TO_ZERO_TOKEN, EXCHANGE, SETTLER, SILENT_TOKEN, TOKEN
 from tegro_localnet.chain.errors import ChainError
 from tegro_localnet.chain.rpc import ChainRpc
+from tegro_localnet.chain.values import TokenKind
 from tegro_localnet.signed_order import Domain
 
 # More than the largest of the contracts takes; what is not used is not paid.
 _DEPLOY_GAS: Final = 4_000_000
+_TOKEN_CONTRACTS: Final = {
+    TokenKind.STANDARD: TOKEN,
+    TokenKind.APPROVE_TO_ZERO: APPROVE_TO_ZERO_TOKEN,
+    TokenKind.SILENT: SILENT_TOKEN,
+}
 
 
 class TokenSpec(Struct, frozen=True):
@@ -23,6 +29,12 @@ class TokenSpec(Struct, frozen=True):
     symbol: str
     name: str
     decimals: int
+    kind: TokenKind = TokenKind.STANDARD
+
+    @property
+    def deploy_data(self) -> bytes:
+        """The data of the transaction that creates it."""
+        return _TOKEN_CONTRACTS[self.kind].deploy_data(self.name, self.symbol, self.decimals)
 
 
 class Deployment(Struct, frozen=True, kw_only=True, dict=True):
@@ -77,7 +89,7 @@ async def deploy(rpc: ChainRpc, tokens: Sequence[TokenSpec], fee_bps: int, opera
     """
     exchange, *created = await asyncio.gather(
         _create(operator, EXCHANGE.deploy_data(operator.address, fee_bps)),
-        *(_create(operator, TOKEN.deploy_data(token.name, token.symbol, token.decimals)) for token in tokens),
+        *(_create(operator, token.deploy_data) for token in tokens),
     )
     settlement = await _create(operator, SETTLER.deploy_data(exchange))
     return Deployment(

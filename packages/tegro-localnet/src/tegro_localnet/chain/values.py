@@ -1,6 +1,18 @@
 """What a chain answers, as plain values. Addresses and hashes are lower-case hex with `0x`; amounts are integers."""
 
+from enum import StrEnum
+
 from msgspec import Struct
+
+
+class TokenKind(StrEnum):
+    """How a token takes approvals."""
+
+    STANDARD = "standard"
+    APPROVE_TO_ZERO = "approve_to_zero"
+    """An allowance that is not zero can only be set to zero, as with Ethereum's USDT."""
+    SILENT = "silent"
+    """`approve` answers nothing at all."""
 
 
 class Log(Struct, frozen=True, kw_only=True):

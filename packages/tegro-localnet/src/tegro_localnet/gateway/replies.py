@@ -20,6 +20,12 @@ def answer(body: object, status: int = 200) -> web.Response:
     return web.Response(body=encode(body), status=status, content_type="application/json")
 
 
+def cut(request: web.Request) -> None:
+    """End a connection at once, without an answer or a closing handshake; nothing happens where it has ended."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
 @web.middleware
 async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a refusal with 400 and `{"error": text}`, and anything unforeseen with 500 and a line in the log."""

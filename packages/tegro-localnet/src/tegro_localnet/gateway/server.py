@@ -9,6 +9,8 @@ from typing import Final, Self
 from aiohttp import web
 
 from tegro_localnet.errors import LocalnetError
+from tegro_localnet.faults import FaultBoard
+from tegro_localnet.gateway.faulty import FaultyRequests
 from tegro_localnet.gateway.replies import refusals
 from tegro_localnet.gateway.stream import StreamGateway
 
@@ -36,10 +38,15 @@ def bind(host: str, port: int) -> socket.socket:
 class GatewayServer:
     """Serves routes on a bound socket, as an async context manager."""
 
-    def __init__(self, listener: socket.socket, routes: Iterable[web.RouteDef], stream: StreamGateway) -> None:
+    def __init__(
+        self, listener: socket.socket, routes: Iterable[web.RouteDef], stream: StreamGateway, faults: FaultBoard
+    ) -> None:
         self._listener = listener
-        application = web.Application(middlewares=[refusals])
+        # A fault meets the finished answer of the venue, also its refusal; what a fault itself cannot read is refused.
+        faulty = FaultyRequests(faults)
+        application = web.Application(middlewares=[refusals, faulty.meet, refusals])
         application.add_routes([*routes, *stream.routes()])
+        application.on_shutdown.append(faulty.give_up)
         application.on_shutdown.append(stream.close_all)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECS)
 

@@ -1,7 +1,6 @@
 """The one WebSocket endpoint (protocol 8): subscribe, unsubscribe, and events."""
 
 import asyncio
-import weakref
 from contextlib import suppress
 from typing import Final
 
@@ -10,7 +9,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from tegro.wire import Envelope, Subscription, encode
 from tegro_localnet.events import EventHub, Subscriber
+from tegro_localnet.gateway.replies import cut
 from tegro_localnet.refusal import Refused, excerpt
+
+STREAM_PATH: Final = "/api/v1/events/ws"
 
 _HEARTBEAT_SECS: Final = 30.0
 _CLOSE_SECS: Final = 1.0
@@ -29,26 +31,34 @@ class StreamGateway:
 
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
-        self._sockets: weakref.WeakSet[web.WebSocketResponse] = weakref.WeakSet()
+        self._open: dict[web.WebSocketResponse, web.Request] = {}
+        """Every connection, with the request that opened it."""
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoint."""
-        return [web.get("/api/v1/events/ws", self._serve)]
+        return [web.get(STREAM_PATH, self._serve)]
+
+    def cut_all(self) -> int:
+        """Cut every connection without a closing handshake; returns how many there were."""
+        requests = [request for request in self._open.values() if request.transport is not None]
+        for request in requests:
+            cut(request)
+        return len(requests)
 
     async def close_all(self, _: web.Application) -> None:
         """Say goodbye to every connection; called when the server stops."""
         await asyncio.gather(
-            *(socket.close(code=WSCloseCode.GOING_AWAY, message=b"localnet stops") for socket in self._sockets)
+            *(socket.close(code=WSCloseCode.GOING_AWAY, message=b"localnet stops") for socket in self._open)
         )
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECS, max_msg_size=_MAX_FRAME_BYTES, timeout=_CLOSE_SECS)
         await socket.prepare(request)
-        self._sockets.add(socket)
+        self._open[socket] = request
         subscriber = Subscriber()
         channels: set[str] = set()
         helpers = [
-            asyncio.create_task(_write_frames(socket, subscriber)),
+            asyncio.create_task(_write_frames(request, socket, subscriber)),
             asyncio.create_task(_cut_when_overflowed(request, subscriber)),
         ]
         try:
@@ -56,6 +66,7 @@ class StreamGateway:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     self._obey(subscriber, channels, message.data)
         finally:
+            del self._open[socket]
             for channel in channels:
                 self._hub.unsubscribe(subscriber, channel)
             for helper in helpers:
@@ -95,14 +106,14 @@ def _read_command(frame: str | bytes) -> tuple[str, str]:
     return subscription.action, subscription.channel_id.lower()
 
 
-async def _write_frames(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
+async def _write_frames(request: web.Request, socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
     with suppress(ConnectionError):
-        while True:
-            await socket.send_frame(await subscriber.next_frame(), WSMsgType.TEXT)
+        while (frame := await subscriber.next_frame()) is not None:
+            await socket.send_frame(frame, WSMsgType.TEXT)
+        cut(request)
 
 
 async def _cut_when_overflowed(request: web.Request, subscriber: Subscriber) -> None:
     """Drop a connection that does not read. A close handshake would wait behind the frames that it does not read."""
     await subscriber.overflowed.wait()
-    if request.transport is not None:
-        request.transport.abort()
+    cut(request)

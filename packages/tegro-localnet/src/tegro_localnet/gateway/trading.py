@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from tegro.model import OrderStatus
 from tegro.wire import CancelReply, GenerateCancelBody, GenerateOrderBody
 from tegro_localnet.config import ReportPrice
+from tegro_localnet.faults import FaultBoard
 from tegro_localnet.gateway.queries import listed_market, page_of, require_chain
 from tegro_localnet.gateway.replies import answer
 from tegro_localnet.intake import check_terms, require_ids
@@ -46,6 +47,7 @@ class TradingRoutes:
         report_price: ReportPrice,
         clock_ms: Callable[[], int],
         rng: random.Random,
+        faults: FaultBoard,
     ) -> None:
         self._venue = venue
         self._listing = listing
@@ -53,6 +55,7 @@ class TradingRoutes:
         self._report_price = report_price
         self._clock_ms = clock_ms
         self._rng = rng
+        self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints, cancel-all in both of its spellings (protocol 4.11)."""
@@ -96,7 +99,9 @@ class TradingRoutes:
         return answer(order_to_sign(order, listed, self._domain))
 
     async def _place(self, request: web.Request) -> web.Response:
-        return answer(await self._venue.place(await request.read()))
+        order = await self._venue.place(await request.read())
+        self._faults.note_accepted(self._venue.orders[order.order_id].order.maker, order.order_id)
+        return answer(order)
 
     async def _generate_cancel(self, request: web.Request) -> web.Response:
         body = read_body(await request.read(), GenerateCancelBody)
@@ -120,10 +125,12 @@ class TradingRoutes:
         wallet = read_address(request.match_info["wallet"], "wallet")
         keep = _status_filter(query.get("statuses"))
         market_id, order_id = query.get("market_id", "").lower(), query.get("order_id")
+        hidden = self._faults.hidden_orders(request.path, wallet)
         records = [
             record
             for record in self._venue.orders.of_wallet(wallet)
             if keep(record)
+            and record.order_id not in hidden
             and (not market_id or record.market.id == market_id)
             and (not order_id or record.order_id == order_id)
         ]

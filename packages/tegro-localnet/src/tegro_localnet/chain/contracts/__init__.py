@@ -1,5 +1,14 @@
 """The contracts: sources, compiled artifacts, and encoding of what goes to them and comes from them."""
 
-from tegro_localnet.chain.contracts.abi import EXCHANGE, SETTLER, TOKEN, Contract, Event, Function
+from tegro_localnet.chain.contracts.abi import (
+    APPROVE_TO_ZERO_TOKEN,
+    EXCHANGE,
+    SETTLER,
+    SILENT_TOKEN,
+    TOKEN,
+    Contract,
+    Event,
+    Function,
+)
 
-__all__ = ["EXCHANGE", "SETTLER", "TOKEN", "Contract", "Event", "Function"]
+__all__ = ["APPROVE_TO_ZERO_TOKEN", "EXCHANGE", "SETTLER", "SILENT_TOKEN", "TOKEN", "Contract", "Event", "Function"]

@@ -149,3 +149,5 @@ def _load(name: str) -> Contract:
 EXCHANGE: Final = _load("exchange")
 SETTLER: Final = _load("settler")
 TOKEN: Final = _load("token")
+APPROVE_TO_ZERO_TOKEN: Final = _load("approve_to_zero_token")
+SILENT_TOKEN: Final = _load("silent_token")
