@@ -134,7 +134,7 @@ def test_the_signer_has_no_public_member_with_the_key():
     signer = LocalSigner(CANARY)
     assert not hasattr(signer, "__dict__")
     members = {name: getattr(signer, name) for name in dir(signer) if not name.startswith("_")}
-    assert members.keys() == {"address", "sign_digest", "sign_typed", "sign_text", "sign_transaction"}
+    assert members.keys() == {"address", "sign_digest", "sign_personal", "sign_typed", "sign_text", "sign_transaction"}
     assert not any(holds_key(repr(member)) for member in members.values())
 
 

@@ -13,12 +13,12 @@ from typing import Final
 
 import aiohttp
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from tegro import convert, wire
 from tegro.backoff import Sleep
 from tegro.errors import BadReply, Refused
-from tegro.model import Balance, BookSnapshot, Chain, Market, Order, Ticker, Trade
+from tegro.model import Balance, BookSnapshot, Chain, ChartBar, Market, Order, Ticker, Trade
 from tegro.outcome import (
     Accepted,
     Cancelled,
@@ -86,22 +86,42 @@ class RestClient:
 
         A row that cannot be read is left out and logged, so that one odd listing does not hide the others.
         """
-        path = f"{_EXCHANGE}/{chain_id}/market/list"
-        # What Hummingbot's connector asked for: the only form that is known to have run.
-        query = {"sort_order": "desc", "sort_by": "volume", "verified": "true"} | _page(page, page_size)
-        rows = await self._get(path, query, list[Raw])
-        return _readable(path, rows, wire.MarketInfo, lambda info: convert.market_of(info, chain_id)), len(rows)
+        return await self._market_page(lambda info: convert.market_of(info, chain_id), chain_id, page, page_size)
+
+    async def ticker_page(self, chain_id: int, *, page: int, page_size: int) -> tuple[list[tuple[Market, Ticker]], int]:
+        """Return what `market_page` does, each market with its last 24 hours: the venue sends both in one row."""
+
+        def both_of(info: wire.MarketInfo) -> tuple[Market, Ticker]:
+            return convert.market_of(info, chain_id), convert.ticker_of(info)
+
+        return await self._market_page(both_of, chain_id, page, page_size)
 
     async def ticker(self, chain_id: int, market_id: str) -> Ticker:
         """Return a market's last 24 hours (protocol 4.3)."""
         path = f"{_EXCHANGE}/{chain_id}/market/{market_id}"
         return _converted(path, convert.ticker_of, await self._get(path, {}, wire.MarketInfo))
 
+    async def market(self, chain_id: int, market_id: str) -> Market:
+        """Return one market by its id (protocol 4.3)."""
+        path = f"{_EXCHANGE}/{chain_id}/market/{market_id}"
+        info = await self._get(path, {}, wire.MarketInfo)
+        return _converted(path, lambda info: convert.market_of(info, chain_id), info)
+
+    async def markets_named(self, chain_id: int, symbol: str) -> list[Market]:
+        """Return the markets with a symbol, which need not be verified: none, one, or namesakes (protocol 4.2).
+
+        A venue that does not know the filter sends others too; they are left out.
+        """
+        path = f"{_EXCHANGE}/{chain_id}/market/list"
+        rows = await self._get(path, {"market_symbol": symbol}, list[Raw])
+        markets = _readable(path, rows, wire.MarketInfo, lambda info: convert.market_of(info, chain_id))
+        return [market for market in markets if market.symbol == symbol]
+
     async def book(self, market: Market) -> BookSnapshot:
         """Return a whole order book (protocol 4.4)."""
         path = "v1/orderbook/depth"
         query = {"chain_id": str(market.chain_id), "market_id": market.id}
-        depth = await self._get(path, query, wire.DepthSnapshot)
+        depth = await self._get(path, query, convert.DepthReading)
         return _converted(path, lambda info: convert.snapshot_of(info, market.symbol), depth)
 
     async def public_trades(self, market: Market, *, limit: int) -> list[Trade]:
@@ -109,6 +129,29 @@ class RestClient:
         path = f"{_EXCHANGE}/{market.chain_id}/market/trades"
         query = {"market_id": market.id, "chain_id": str(market.chain_id), "limit": str(limit)}
         return await self._get_all(path, query, wire.TradeInfo, convert.trade_of)
+
+    async def chart(self, market: Market, *, interval_secs: int, start_ms: int, end_ms: int) -> list[ChartBar]:
+        """Return a market's candles of one of the six intervals that open in a time, in any order (protocol 10).
+
+        An interval in which nothing traded has none. Both ends are Unix milliseconds and belong to the time.
+
+        Raises
+        ------
+        Refused
+            Among others, for an interval that the venue does not serve.
+        """
+        path = f"{_EXCHANGE}/{market.chain_id}/market/chart"
+        # All that the web page sends, the only client known; which of it the venue needs is not known.
+        query = {
+            "chain_id": str(market.chain_id),
+            "market_id": market.id,
+            "base_asset": market.base.address,
+            "quote_asset": market.quote.address,
+            "interval": str(interval_secs),
+            "from": str(start_ms),
+            "to": str(end_ms),
+        }
+        return await self._get_all(path, query, wire.ChartBar, convert.chart_bar_of)
 
     async def order_page(
         self,
@@ -162,6 +205,24 @@ class RestClient:
             return False
         return True
 
+    async def generate_order(self, body: wire.GenerateOrderBody) -> wire.OrderToSign:
+        """Return the order that the venue proposes to sign (protocol 4.7).
+
+        Never sign it as it is: `tegro.offered.check_offered_order`. Nothing changes at the venue, so this is repeated
+        and fails as a read does.
+        """
+        return await self._ask(f"{_ORDERS}/typedData/generate", body, wire.OrderToSign)
+
+    async def generate_cancel(self, body: wire.GenerateCancelBody) -> wire.CancelToSign:
+        """Return the cancel that the venue proposes to sign (protocol 4.9); as `generate_order`.
+
+        Raises
+        ------
+        Refused
+            Among others, if one of the orders is not open (`Orders not found`).
+        """
+        return await self._ask(f"{_ORDERS}/typedData/generateCancelOrder", body, wire.CancelToSign)
+
     async def place(self, body: wire.PlaceOrderBody) -> PlaceOutcome:
         """Send a signed order, once (protocol 4.8). Never repeat it while the outcome is `Unknown`.
 
@@ -194,7 +255,39 @@ class RestClient:
             If the connection was never made.
         """
         order_ids = tuple(body.order_ids)
-        answer = await self._transport.post(f"{_ORDERS}/cancel", wire.encode(body))
+        named = await self._cancelled_by("cancel", body, order_ids)
+        if isinstance(named, CancelRejected | CancelUnknown):
+            return named
+        return Cancelled(
+            cancelled=tuple(each for each in order_ids if each in (named or ())),
+            not_cancelled=tuple(each for each in order_ids if each not in (named or ())),
+        )
+
+    async def cancel_all(self, body: wire.CancelAllBody) -> CancelOutcome:
+        """Ask the venue to cancel every order of a wallet on a chain, once (protocol 4.11). It may be sent again.
+
+        Its signature is over a text that never changes: whoever saw it once can use it again, at any time, to cancel
+        all orders of the wallet. `cancel` with a list of ids has no such weakness.
+
+        No client is known to read the answer, so an answer that names no orders is `CancelUnknown`: read the orders.
+
+        Raises
+        ------
+        NotConnected
+            If the connection was never made.
+        """
+        named = await self._cancelled_by("cancel-all", body, ())
+        if isinstance(named, CancelRejected | CancelUnknown):
+            return named
+        if named is None:
+            return CancelUnknown(order_ids=(), cause="the venue said yes, but not which orders it cancelled")
+        return Cancelled(cancelled=tuple(named), not_cancelled=())
+
+    async def _cancelled_by(
+        self, endpoint: str, body: Struct, order_ids: tuple[str, ...]
+    ) -> list[str] | CancelRejected | CancelUnknown | None:
+        """Send a cancel once; return the ids that the venue says it cancelled, None where it names none."""
+        answer = await self._transport.post(f"{_ORDERS}/{endpoint}", wire.encode(body))
         if isinstance(answer, Lost):
             return CancelUnknown(order_ids=order_ids, cause=answer.cause)
         if answer.is_definite_refusal:
@@ -203,13 +296,18 @@ class RestClient:
         if not answer.is_success:
             return CancelUnknown(order_ids=order_ids, cause=_told(answer))
         try:
-            named = wire.decode(_bare(answer.body), wire.CancelReply).cancelled_order_ids or ()
+            return wire.decode(_bare(answer.body), wire.CancelReply).cancelled_order_ids
         except _UNREADABLE as error:
             return CancelUnknown(order_ids=order_ids, cause=f"the venue's answer could not be read: {error}")
-        return Cancelled(
-            cancelled=tuple(each for each in order_ids if each in named),
-            not_cancelled=tuple(each for each in order_ids if each not in named),
-        )
+
+    async def _market_page[M](
+        self, convert_one: Callable[[wire.MarketInfo], M], chain_id: int, page: int, page_size: int
+    ) -> tuple[list[M], int]:
+        path = f"{_EXCHANGE}/{chain_id}/market/list"
+        # What Hummingbot's connector asked for: the only form that is known to have run.
+        query = {"sort_order": "desc", "sort_by": "volume", "verified": "true"} | _page(page, page_size)
+        rows = await self._get(path, query, list[Raw])
+        return _readable(path, rows, wire.MarketInfo, convert_one), len(rows)
 
     async def _get[T](self, path: str, query: Mapping[str, str], shape: type[T]) -> T:
         body = await self._transport.get(path, query)
@@ -217,6 +315,13 @@ class RestClient:
             return wire.decode(_bare(body), shape)
         except _UNREADABLE as error:
             raise BadReply(f"GET {path} was answered in an unknown form: {error}") from None
+
+    async def _ask[T](self, path: str, body: Struct, shape: type[T]) -> T:
+        answer = await self._transport.ask(path, wire.encode(body))
+        try:
+            return wire.decode(_bare(answer), shape)
+        except _UNREADABLE as error:
+            raise BadReply(f"POST {path} was answered in an unknown form: {error}") from None
 
     async def _get_all[T, M](
         self, path: str, query: Mapping[str, str], shape: type[T], convert_one: Callable[[T], M]

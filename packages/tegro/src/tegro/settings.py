@@ -7,7 +7,11 @@ A file `tegro.toml` may hold one table per environment; every member may be left
     rest_url = "https://api.tegro.com"
     stream_url = "wss://api.tegro.com/api/v1/events/ws"
     rpc_url = "https://mainnet.base.org"
+    typed_data = "local"       # "server" lets the venue propose what to sign; it is refused if it is not what was meant
     max_slippage_bps = 500     # how much worse than the best price a market order may buy or sell, in basis points
+    order_expiry_secs = 0      # how long a signed order lives; 0 means for ever
+    maker_distance_ticks = 0   # how far a limit-maker order must stay away from the other side of the book
+    fee_ceiling_wei = 10000000000000000    # most that one transaction may cost, in the chain's own coin
 
     [mainnet.approvals]        # most that the exchange contract may move, in human units, by symbol or token address
     USDC = "1000"
@@ -16,31 +20,54 @@ A file `tegro.toml` may hold one table per environment; every member may be left
     [mainnet.headers]          # sent to the venue's REST host alone
     X-Referrer = "me"
 
+    [mainnet.pins]             # what the venue must say; where this is silent, what it said first (`tegro.pins`)
+    exchange_contract = "0xa492c74aAc592F7951d98000a602A22157019563"
+    tokens = { "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913" = 6 }    # decimals by token address
+
+A table `[mainnet.limits]` limits what orders may do: see `tegro.limits`. A table `[mainnet.hummingbot]` is for the
+Hummingbot plug-in alone, which reads and checks it.
+
 Environment variables win over the file: `TEGRO_MAINNET_REST_URL`, `..._STREAM_URL`, `..._RPC_URL`, `..._CHAIN`, and the
 same for `TESTNET` and `LOCALNET`.
 """
 
 import os
-import tomllib
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Final, Literal
 
 import tomlkit
 from msgspec import Struct, field
 from tomlkit.exceptions import TOMLKitError
 
 from tegro.errors import InvalidInput
+from tegro.limits import Limits, read_limits
 from tegro.model import Token
+from tegro.settings_file import (
+    listed,
+    read_address,
+    read_approvals,
+    read_basis_points,
+    read_count,
+    read_decimals,
+    read_document,
+    read_headers,
+    read_table,
+    read_text,
+    read_url,
+    read_wei,
+)
+
+type TypedDataSource = Literal["local", "server"]
+"""Who builds the data to sign: this client alone, or the venue, whose proposal is then compared with what was meant."""
 
 STREAM_PATH: Final = "/api/v1/events/ws"
 
 DEFAULT_MAX_SLIPPAGE_BPS: Final = 500
-
-_EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
+DEFAULT_FEE_CEILING_WEI: Final = 10**16
+"""0.01 of the chain's coin."""
 
 
 class _Network(Struct, frozen=True):
@@ -69,6 +96,15 @@ ENVIRONMENTS: Final = tuple(_CHAINS)
 """Names of the environments."""
 
 
+class FixedPins(Struct, frozen=True, kw_only=True):
+    """What the user says of a venue's contracts. It wins over whatever the venue said first."""
+
+    exchange_contract: str | None = None
+    """Lower case; None where the user says nothing."""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """Decimals by lower-case token address."""
+
+
 class Environment(Struct, frozen=True, kw_only=True):
     """One venue on one chain."""
 
@@ -88,6 +124,20 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Extra headers, sent to the venue's REST host alone."""
     max_slippage_bps: int = DEFAULT_MAX_SLIPPAGE_BPS
     """How much worse than the best price a market order may buy or sell, in basis points."""
+    order_expiry_secs: int = 0
+    """How long an order lives after it was signed; 0 means for ever."""
+    maker_distance_ticks: int = 0
+    """How far a limit-maker order must stay away from the other side of the book; 0: it must only not reach it."""
+    limits: Limits = Limits()
+    """What orders may do at most."""
+    fee_ceiling_wei: int = DEFAULT_FEE_CEILING_WEI
+    """Most that one transaction may cost, in the chain's own coin."""
+    pins: FixedPins = FixedPins()
+    """What the user says of the venue's contracts."""
+    typed_data: TypedDataSource = "local"
+    """Who builds the data to sign."""
+    hummingbot: Mapping[str, object] = field(default_factory=dict)
+    """What the file says for the Hummingbot plug-in; not looked at here."""
 
     def approval_cap_wei(self, token: Token) -> int | None:
         """Return the most that the exchange contract may move of a token; None where the user set no cap.
@@ -120,8 +170,15 @@ class _Table(Struct, frozen=True, kw_only=True):
     stream_url: str | None = None
     rpc_url: str | None = None
     max_slippage_bps: int = DEFAULT_MAX_SLIPPAGE_BPS
+    order_expiry_secs: int = 0
+    maker_distance_ticks: int = 0
+    limits: Limits = Limits()
+    fee_ceiling_wei: int = DEFAULT_FEE_CEILING_WEI
     approvals: Mapping[str, Decimal] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    pins: FixedPins = FixedPins()
+    typed_data: TypedDataSource = "local"
+    hummingbot: Mapping[str, object] = field(default_factory=dict)
 
 
 class Settings:
@@ -150,11 +207,11 @@ class Settings:
             If the file cannot be read, or a table, key or value is not one that is known; the sentence names the file
             (or the variable) and the key.
         """
-        document = _read(path) if path is not None else {}
+        document = read_document(path) if path is not None else {}
         source = str(path)
         unknown = sorted(set(document) - set(ENVIRONMENTS))
         if unknown:
-            raise InvalidInput(f"{source}: unknown table [{unknown[0]}]; known are {_listed(ENVIRONMENTS)}")
+            raise InvalidInput(f"{source}: unknown table [{unknown[0]}]; known are {listed(ENVIRONMENTS)}")
         variables = os.environ if env is None else env
         return cls({name: _table(name, document.get(name, {}), source, variables) for name in ENVIRONMENTS})
 
@@ -174,7 +231,7 @@ class Settings:
             If there is no such environment or chain.
         """
         if name not in _CHAINS:
-            raise InvalidInput(f"unknown environment {name!r}; known are {_listed(ENVIRONMENTS)}")
+            raise InvalidInput(f"unknown environment {name!r}; known are {listed(ENVIRONMENTS)}")
         table = self._tables[name]
         chosen = normalise_chain(name, chain) if chain else table.chain or chain_names(name)[0]
         network = _CHAINS[name][chosen]
@@ -191,6 +248,13 @@ class Settings:
             approvals=table.approvals,
             headers=table.headers,
             max_slippage_bps=table.max_slippage_bps,
+            order_expiry_secs=table.order_expiry_secs,
+            maker_distance_ticks=table.maker_distance_ticks,
+            limits=table.limits,
+            fee_ceiling_wei=table.fee_ceiling_wei,
+            pins=table.pins,
+            typed_data=table.typed_data,
+            hummingbot=table.hummingbot,
         )
 
 
@@ -209,7 +273,7 @@ def normalise_chain(environment: str, text: str) -> str:
     """
     name = text.strip().lower()
     if name not in _CHAINS[environment]:
-        known = _listed(chain_names(environment))
+        known = listed(chain_names(environment))
         raise InvalidInput(f"{environment} has no chain {text.strip()!r}; choose one of {known}")
     return name
 
@@ -225,7 +289,7 @@ def save_chain(path: Path, environment: str, chain: str) -> None:
         If there is no such environment or chain, or the file is there but cannot be read.
     """
     if environment not in _CHAINS:
-        raise InvalidInput(f"unknown environment {environment!r}; known are {_listed(ENVIRONMENTS)}")
+        raise InvalidInput(f"unknown environment {environment!r}; known are {listed(ENVIRONMENTS)}")
     name = normalise_chain(environment, chain)
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
@@ -238,53 +302,37 @@ def save_chain(path: Path, environment: str, chain: str) -> None:
     draft.replace(path)
 
 
-def _read(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from None
-
-
 def _table(name: str, raw: object, source: str, env: Mapping[str, str]) -> _Table:
     where = f"{source}: [{name}]"
-    members = _members(raw, where)
-    unknown = sorted(set(members) - set(_Table.__struct_fields__))
-    if unknown:
-        raise InvalidInput(f"{where} has an unknown key {unknown[0]!r}; known are {_listed(_Table.__struct_fields__)}")
+    members = read_table(raw, where, _Table.__struct_fields__)
     prefix = f"TEGRO_{name.upper()}_"
-    chain = _setting("chain", members, where, env, prefix)
+
+    def url(key: str, scheme: str) -> str | None:
+        return read_url(key, read_text(key, members, where, env, prefix), scheme)
+
+    def value[T](read: Callable[[object, str], T], key: str, default: object) -> T:
+        return read(members.get(key, default), f"{where} {key}")
+
+    def table[T](read: Callable[[object, str], T], key: str) -> T:
+        return read(members.get(key, {}), f"{source}: [{name}.{key}]")
+
+    chain = read_text("chain", members, where, env, prefix)
     return _Table(
         chain=None if chain is None else _known_chain(name, *chain),
-        rest_url=_url("rest_url", _setting("rest_url", members, where, env, prefix), "http"),
-        stream_url=_url("stream_url", _setting("stream_url", members, where, env, prefix), "ws"),
-        rpc_url=_url("rpc_url", _setting("rpc_url", members, where, env, prefix), "http"),
-        max_slippage_bps=_basis_points(
-            members.get("max_slippage_bps", DEFAULT_MAX_SLIPPAGE_BPS), f"{where} max_slippage_bps"
-        ),
-        approvals=_approvals(members.get("approvals", {}), f"{source}: [{name}.approvals]"),
-        headers=_headers(members.get("headers", {}), f"{source}: [{name}.headers]"),
+        rest_url=url("rest_url", "http"),
+        stream_url=url("stream_url", "ws"),
+        rpc_url=url("rpc_url", "http"),
+        max_slippage_bps=value(read_basis_points, "max_slippage_bps", DEFAULT_MAX_SLIPPAGE_BPS),
+        order_expiry_secs=value(read_count, "order_expiry_secs", 0),
+        maker_distance_ticks=value(read_count, "maker_distance_ticks", 0),
+        limits=table(_limits, "limits"),
+        fee_ceiling_wei=value(read_wei, "fee_ceiling_wei", DEFAULT_FEE_CEILING_WEI),
+        approvals=table(read_approvals, "approvals"),
+        headers=table(read_headers, "headers"),
+        pins=table(_pins, "pins"),
+        typed_data=value(_typed_data, "typed_data", "local"),
+        hummingbot=table(read_table, "hummingbot"),
     )
-
-
-def _members(raw: object, where: str) -> dict[str, object]:
-    if not isinstance(raw, dict):
-        raise InvalidInput(f"{where} must be a table")
-    return raw
-
-
-def _setting(
-    key: str, members: Mapping[str, object], where: str, env: Mapping[str, str], prefix: str
-) -> tuple[str, str] | None:
-    """Return a value and the words for where it comes from; an empty text counts as not set."""
-    variable = prefix + key.upper()
-    if env.get(variable, "").strip():
-        return env[variable].strip(), variable
-    value = members.get(key, "")
-    if not isinstance(value, str):
-        raise InvalidInput(f"{where} {key} must be a text in quotes")
-    return (value.strip(), f"{where} {key}") if value.strip() else None
 
 
 def _known_chain(environment: str, text: str, where: str) -> str:
@@ -294,54 +342,32 @@ def _known_chain(environment: str, text: str, where: str) -> str:
         raise InvalidInput(f"{where}: {error}") from None
 
 
-def _url(key: str, setting: tuple[str, str] | None, scheme: str) -> str | None:
-    if setting is None:
-        return None
-    text, where = setting
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in (scheme, f"{scheme}s") and bool(parts.hostname) and (parts.port is None or parts.port)
-    except ValueError:
-        good = False
-    if not good:
-        # The address of a node may carry an access key, so that one is not repeated.
-        was = "" if key == "rpc_url" else f", was {text!r}"
-        raise InvalidInput(f"{where} must be an address like {scheme}s://host:port{was}")
-    url = text.rstrip("/")
-    return url.removesuffix("/api").rstrip("/") if key == "rest_url" else url
+def _limits(raw: object, where: str) -> Limits:
+    return read_limits(read_table(raw, where), where)
 
 
-def _basis_points(raw: object, where: str) -> int:
-    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw < 10_000:
-        raise InvalidInput(f"{where} must be a whole number from 0 to 9999 (500 is 5 percent), was {raw!r}")
-    return raw
+def _pins(raw: object, where: str) -> FixedPins:
+    members = read_table(raw, where, FixedPins.__struct_fields__)
+    contract = members.get("exchange_contract")
+    tokens = read_table(members.get("tokens", {}), f"{where} tokens")
+    return FixedPins(
+        exchange_contract=None if contract is None else read_address(contract, f"{where} exchange_contract"),
+        tokens=MappingProxyType(
+            {
+                read_address(token, f"{where} tokens"): read_decimals(decimals, f"{where} tokens {token}")
+                for token, decimals in tokens.items()
+            }
+        ),
+    )
 
 
-def _approvals(raw: object, where: str) -> Mapping[str, Decimal]:
-    caps = {}
-    for token, amount in _members(raw, where).items():
-        # A TOML number with a point would be a binary float; a text is exact.
-        try:
-            cap = Decimal(amount) if isinstance(amount, str | int) and not isinstance(amount, bool) else Decimal("NaN")
-        except InvalidOperation:
-            cap = Decimal("NaN")
-        if not cap.is_finite() or cap < 0:
-            raise InvalidInput(f'{where} {token} must be an amount in quotes such as "1000", was {amount!r}')
-        caps[token.lower() if token.lower().startswith("0x") else token] = cap
-    return MappingProxyType(caps)
-
-
-def _headers(raw: object, where: str) -> Mapping[str, str]:
-    headers = _members(raw, where)
-    for name, value in headers.items():
-        if not isinstance(value, str) or any(character in name + value for character in "\r\n"):
-            raise InvalidInput(f"{where} {name} must be a text in quotes, on one line")
-    return MappingProxyType({name: str(value) for name, value in headers.items()})
+def _typed_data(raw: object, where: str) -> TypedDataSource:
+    if raw == "local":
+        return "local"
+    if raw == "server":
+        return "server"
+    raise InvalidInput(f'{where} must be "local" or "server", was {raw!r}')
 
 
 def _stream_url(rest_url: str) -> str:
     return "ws" + rest_url.removeprefix("http") + STREAM_PATH
-
-
-def _listed(names: "tuple[str, ...]") -> str:
-    return ", ".join(names)

@@ -1,9 +1,11 @@
-"""Who signs: the `Signer` protocol, and a signer that holds a private key in this process.
+"""Who signs: the `Signer` protocol, a signer that holds a private key in this process, and how a signer is named.
 
 The key is kept in one private slot. It is in no repr, no exception, no log line and no pickle of this module.
 """
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 from coincurve import PrivateKey
@@ -43,6 +45,10 @@ class Signer(Protocol):
 
     async def sign_text(self, text: str) -> str:
         """Return the EIP-191 personal-sign signature over a text, in the same form."""
+        ...
+
+    async def sign_personal(self, data: bytes) -> str:
+        """Return the EIP-191 personal-sign signature over bytes that are no text, in the same form."""
         ...
 
     async def sign_transaction(self, transaction: dict[str, object]) -> bytes:
@@ -95,6 +101,10 @@ class LocalSigner:
         """Return the EIP-191 personal-sign signature over a text, in the same form."""
         return "0x" + self.sign_digest(text_digest(text)).hex()
 
+    async def sign_personal(self, data: bytes) -> str:
+        """Return the EIP-191 personal-sign signature over bytes that are no text, in the same form."""
+        return "0x" + self.sign_digest(personal_digest(data)).hex()
+
     async def sign_transaction(self, transaction: dict[str, object]) -> bytes:
         """Return a signed transaction as it goes to `eth_sendRawTransaction`.
 
@@ -121,6 +131,66 @@ class LocalSigner:
         raise TypeError("a LocalSigner cannot be pickled or copied: that would write its key somewhere else")
 
 
+def signer_from(text: str, *, password: str | Callable[[], str] | None = None, address: str | None = None) -> Signer:
+    """Return the signer that a text names, as a settings file, a prompt or an environment variable holds it.
+
+    - `0x` and 64 hex digits, or the digits alone: a private key, held in this process (`LocalSigner`).
+    - `keystore:PATH`: a keystore file of version 3, opened with the password (`tegro.keystore`).
+    - `web3signer:URL#0xADDRESS`: a wallet in a Web3Signer, for example `web3signer:http://127.0.0.1:9000#0xf39F...`
+      (`tegro.web3signer`). The part from `#` on may be left out where `address` is given.
+
+    Nothing is sent: a Web3Signer is spoken to when it first signs.
+
+    Parameters
+    ----------
+    text
+        One of these forms.
+    password
+        Of a keystore, or what asks for it; None where there is none.
+    address
+        The wallet that the user named before; None where they did not. A signer of another wallet is refused.
+
+    Raises
+    ------
+    InvalidInput
+        If the text is none of these forms (it is not quoted, since it may be a mistyped key), the keystore does not
+        open, no wallet is named, or the signer is of another one.
+    """
+    private_key = _parse_key(text.strip())
+    kind, _, rest = ("key", "", "") if private_key is not None else text.strip().partition(":")
+    del text  # a traceback that shows local variables must not show a key
+    if private_key is None and kind not in ("keystore", "web3signer"):
+        del kind, rest
+        raise InvalidInput(f"{_MALFORMED_KEY}; the other forms are keystore:PATH and web3signer:URL#0xADDRESS")
+    wallet = None if address is None else to_checksum(address.strip())
+    if private_key is not None:
+        signer: Signer = LocalSigner(private_key.to_hex())
+    elif kind == "keystore":
+        signer = _keystore_signer(rest, password)
+    else:
+        signer = _web3_signer(rest, wallet)
+    if wallet is not None and signer.address != wallet:
+        raise InvalidInput(f"the signer is of the wallet {signer.address}, but {wallet} was named as the wallet")
+    return signer
+
+
+def _keystore_signer(path: str, password: str | Callable[[], str] | None) -> Signer:
+    from tegro.keystore import load_keystore
+
+    if password is None:
+        raise InvalidInput(f"the keystore {path} needs its password, and none was given")
+    return load_keystore(Path(path).expanduser(), password)
+
+
+def _web3_signer(rest: str, wallet: str | None) -> Signer:
+    from tegro.web3signer import Web3Signer
+
+    url, _, named = rest.partition("#")
+    if not named and wallet is None:
+        raise InvalidInput("a Web3Signer may hold many wallets: name one, as in web3signer:URL#0xADDRESS")
+    return Web3Signer(url, named or str(wallet))
+
+
 def address_of(key: str) -> str:
     """Return the wallet of a private key, in EIP-55 checksum case.
 
@@ -138,8 +208,12 @@ def address_of(key: str) -> str:
 
 def text_digest(text: str) -> bytes:
     """Return the EIP-191 personal-sign digest of a text (protocol 6.5)."""
-    body = text.encode()
-    return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(body)).encode() + body)
+    return personal_digest(text.encode())
+
+
+def personal_digest(data: bytes) -> bytes:
+    """Return the EIP-191 personal-sign digest of any bytes."""
+    return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)
 
 
 def _parse_key(key: str) -> PrivateKey | None:

@@ -128,11 +128,23 @@ class Transport:
         BadReply
             If the host answered with a redirect.
         """
+        return await self._read("GET", path, query=query)
+
+    async def ask(self, path: str, body: bytes) -> bytes:
+        """Send a JSON body that changes nothing at the host, and return the body of a successful answer.
+
+        It is repeated within the same budget as `get`, and fails with the same errors.
+        """
+        return await self._read("POST", path, body=body)
+
+    async def _read(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> bytes:
         attempt, waited_secs = 0, 0.0
         while True:
             attempt += 1
             try:
-                return _body_of(path, await self._request("GET", path, query=query))
+                return _body_of(method, path, await self._request(method, path, query=query, body=body))
             except (NotConnected, RateLimited) as failure:
                 delay_secs = self._reads.backoff.delay_secs(attempt, self._rng)
                 if isinstance(failure, RateLimited):
@@ -183,12 +195,12 @@ class Transport:
             return Lost(f"{method} {path} got no whole answer: {_words(error)}")
 
 
-def _body_of(path: str, answer: Reply | Lost) -> bytes:
+def _body_of(method: str, path: str, answer: Reply | Lost) -> bytes:
     if isinstance(answer, Lost):
         raise NotConnected(answer.cause)
     if answer.is_success:
         return answer.body
-    told = f"GET {path} was answered with HTTP {answer.status}: {answer.text}"
+    told = f"{method} {path} was answered with HTTP {answer.status}: {answer.text}"
     if answer.status == 429:
         raise RateLimited(told, retry_after_secs=answer.retry_after_secs)
     if answer.is_definite_refusal:
