@@ -4,7 +4,9 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -84,18 +86,81 @@ class StubVenue:
         return socket
 
 
-@pytest.fixture
-async def stub() -> AsyncIterator[StubVenue]:
-    venue = StubVenue()
+@asynccontextmanager
+async def serving(handle: Handler) -> AsyncIterator[str]:
+    """Serve every path with one handler, on a free port; give the address."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", venue.handle)
+    app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    venue.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-    yield venue
+    yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
     await runner.cleanup()
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[StubVenue]:
+    venue = StubVenue()
+    async with serving(venue.handle) as venue.url:
+        yield venue
+
+
+class NodeProxy:
+    """A chain's node whose answers a test may change, method by method; the rest comes from a real node."""
+
+    def __init__(self, node_url: str, session: aiohttp.ClientSession) -> None:
+        self.asked: list[tuple[str, list[Any]]] = []
+        self.url = ""
+        self._node_url = node_url
+        self._session = session
+        self.hold: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
+        """Methods that are not answered before the second event; the first one is set when the question has come."""
+        self._answers: dict[str, deque[dict[str, Any] | tuple[int, str] | None]] = {}
+
+    def answer(self, method: str, *answers: dict[str, Any] | tuple[int, str] | None) -> None:
+        """Queue answers: members of the JSON-RPC reply, HTTP status and text, or None for the real node's own."""
+        self._answers.setdefault(method, deque()).extend(answers)
+
+    def result(self, method: str, *results: object) -> None:
+        self.answer(method, *({"result": result} for result in results))
+
+    def error(self, method: str, *messages: str) -> None:
+        self.answer(method, *({"error": {"code": -32000, "message": message}} for message in messages))
+
+    def params(self, method: str) -> list[list[Any]]:
+        return [params for asked, params in self.asked if asked == method]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        question = await request.json()
+        method = question["method"]
+        self.asked.append((method, question["params"]))
+        if method in self.hold:
+            has_come, may_go = self.hold[method]
+            has_come.set()
+            await may_go.wait()
+        queue = self._answers.get(method)
+        answer = queue.popleft() if queue else None
+        if answer is None:
+            async with self._session.post(self._node_url, json=question) as reply:
+                return web.json_response(await reply.json())
+        if isinstance(answer, tuple):
+            status, text = answer
+            return web.Response(status=status, text=text)
+        return web.json_response({"jsonrpc": "2.0", "id": question["id"]} | answer)
+
+
+@pytest.fixture
+async def node_proxy(session: aiohttp.ClientSession) -> AsyncIterator[Callable[[str], Awaitable[NodeProxy]]]:
+    """Put a proxy before a node."""
+    async with AsyncExitStack() as stack:
+
+        async def make(node_url: str) -> NodeProxy:
+            proxy = NodeProxy(node_url, session)
+            proxy.url = await stack.enter_async_context(serving(proxy.handle))
+            return proxy
+
+        yield make
 
 
 @pytest.fixture

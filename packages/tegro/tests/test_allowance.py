@@ -1,35 +1,38 @@
 """Approvals on localnet's chain, looked at through plain JSON-RPC calls that are not the client's."""
 
 import asyncio
-import socket
 from decimal import Decimal
 
 import pytest
 from eth_abi import decode, encode
-from vyper import compile_code
+from msgspec.structs import replace
 from web3 import Web3
+from web3.exceptions import Web3RPCError
 
 from tegro.allowance import UNLIMITED_WEI, AllowanceManager, Approval
 from tegro.client import AsyncTegro
 from tegro.errors import ChainFailure, InvalidInput, SigningRefused
-from tegro.evm import EvmNode
+from tegro.evm import APPROVE, EvmNode, Reverted
 from tegro.model import Token
+from tegro.settings import Settings
 from tegro.signer import LocalSigner
+from tegro.transactions import FeeTooHigh, GasMissing, TransactionFailed, TransactionSender
+from tegro_localnet.chain.values import TokenKind
+from tegro_localnet.config import LocalnetConfig, MarketConfig, TokenConfig
 
-STUBBORN_TOKEN = """
-allowances: HashMap[address, HashMap[address, uint256]]
+USDC = TokenConfig("USDC", "USD Coin", 6, Decimal(100_000))
+TOKENS = {
+    "WETH": TokenConfig("WETH", "Ether", 18),
+    "USDT": TokenConfig("USDT", "Approved from zero only", 6, kind=TokenKind.APPROVE_TO_ZERO),
+    "BNB": TokenConfig("BNB", "Answers nothing", 18, kind=TokenKind.SILENT),
+}
 
-@external
-def approve(spender: address, amount: uint256):
-    assert amount == 0 or self.allowances[msg.sender][spender] == 0, "reset first"
-    self.allowances[msg.sender][spender] = amount
 
-@view
-@external
-def allowance(owner: address, spender: address) -> uint256:
-    return self.allowances[owner][spender]
-"""
-"""Like Ethereum's USDT: returns nothing, and changes an allowance only from or to zero."""
+@pytest.fixture(scope="module")
+def localnet_config():
+    """A localnet with a token of each kind."""
+    markets = tuple(MarketConfig(token, USDC, 6, 2, Decimal(3000)) for token in TOKENS.values())
+    return LocalnetConfig(port=0, rpc_port=0, agents=False, settlement_interval_ms=50, markets=markets)
 
 
 @pytest.fixture
@@ -94,6 +97,16 @@ def weth(localnet):
     return localnet.markets["WETH_USDC"].base
 
 
+@pytest.fixture
+def usdt(localnet):
+    return localnet.markets["USDT_USDC"].base
+
+
+@pytest.fixture
+def bnb(localnet):
+    return localnet.markets["BNB_USDC"].base
+
+
 async def test_defect_10_what_is_there_is_read_before_anything_is_sent(client, wallet, usdc, weth, nonce_of):
     states = await client.allowances.state([usdc, weth])
     assert [(state.token, state.allowance_wei, state.cap_wei) for state in states] == [
@@ -130,7 +143,9 @@ async def test_an_unlimited_approval_is_made_when_asked_for_by_name(client, wall
     assert allowance_of(usdc, wallet.address) == 2**256 - 1
 
 
-async def test_defect_13_a_transaction_has_eip_1559_fees_chain_id_and_the_pending_nonce(client, wallet, usdc, chain):
+async def test_defects_13_and_53_a_transaction_has_eip_1559_fees_chain_id_and_the_pending_nonce(
+    client, wallet, usdc, chain
+):
     plan = await client.allowances.plan({usdc: 5})
     (receipt,) = await client.allowances.apply(plan)
     sent = chain.eth.get_transaction(receipt.tx_hash)
@@ -149,11 +164,9 @@ async def test_defect_13_a_node_of_another_chain_is_refused_before_anything(
         await manager.state([usdc])
 
 
-async def test_a_fee_above_the_ceiling_is_not_paid(make_manager, usdc, wallet, nonce_of):
-    manager = make_manager(fee_ceiling_wei=1)
-    with pytest.raises(
-        ChainFailure, match=r"approving USDC could cost 0\.\d+, above the ceiling of 0\.000000000000000001"
-    ):
+async def test_a_fee_above_the_ceiling_is_not_paid(make_manager, environment, usdc, wallet, nonce_of):
+    manager = make_manager(replace(environment, fee_ceiling_wei=1))
+    with pytest.raises(FeeTooHigh, match=r"USDC .* could cost 0\.\d+, above the ceiling of 0\.000000000000000001"):
         await manager.apply(await manager.plan({usdc: 5}))
     assert nonce_of(wallet) == 0
 
@@ -161,7 +174,7 @@ async def test_a_fee_above_the_ceiling_is_not_paid(make_manager, usdc, wallet, n
 async def test_a_wallet_without_coins_is_told_so(localnet, environment, usdc):
     poor = localnet.new_wallet(native=Decimal(0), approve=False)
     async with AsyncTegro(environment, signer=LocalSigner(poor.key)) as client:
-        with pytest.raises(ChainFailure, match="but the wallet holds 0; nothing was sent"):
+        with pytest.raises(GasMissing, match="but the wallet holds 0; nothing was sent"):
             await client.allowances.apply(await client.allowances.plan({usdc: 5}))
 
 
@@ -172,18 +185,161 @@ async def test_an_approval_for_another_spender_is_never_signed(client, usdc, wal
     assert nonce_of(wallet) == 0
 
 
-async def test_a_token_that_must_be_reset_first_is_reset_first(client, wallet, chain, allowance_of, nonce_of):
-    compiled = compile_code(STUBBORN_TOKEN, output_formats=["bytecode"])
-    sender = chain.eth.account.from_key(wallet.key)
-    fields = {"chainId": 31337, "nonce": 0, "gas": 2_000_000, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 1}
-    signed = sender.sign_transaction(fields | {"data": compiled["bytecode"], "value": 0})
-    deployed = chain.eth.wait_for_transaction_receipt(chain.eth.send_raw_transaction(signed.raw_transaction), 30)
-    token = Token(address=deployed["contractAddress"].lower(), symbol="STUB", decimals=6)
+async def test_a_token_approved_from_zero_only_is_reset_where_needed_and_not_elsewhere(
+    client, wallet, usdt, allowance_of, nonce_of
+):
     for amount_wei, made in ((5, [5]), (9, [0, 9])):
-        receipts = await client.allowances.apply(await client.allowances.plan({token: amount_wei}))
+        steps = []
+        receipts = await client.allowances.apply(await client.allowances.plan({usdt: amount_wei}), on_step=steps.append)
         assert [receipt.amount_wei for receipt in receipts] == made
-        assert allowance_of(token, wallet.address) == amount_wei
+        assert [step.amount_wei for step in steps if step.fee_wei is not None] == made
+        assert allowance_of(usdt, wallet.address) == amount_wei
+    assert nonce_of(wallet) == 3
+    await client.allowances.revoke([usdt])
+    assert allowance_of(usdt, wallet.address) == 0
     assert nonce_of(wallet) == 4
+
+
+async def test_a_token_whose_approve_answers_nothing_is_approved(client, wallet, bnb, allowance_of, nonce_of):
+    for amount_wei in (5, 9):
+        await client.allowances.apply(await client.allowances.plan({bnb: amount_wei}))
+        assert allowance_of(bnb, wallet.address) == amount_wei
+    assert nonce_of(wallet) == 2
+
+
+async def test_a_budget_counts_over_all_transactions(client, wallet, usdt, allowance_of, make_manager, chain):
+    await client.allowances.apply(await client.allowances.plan({usdt: 5}))
+    (reset, _) = await client.allowances.apply(await client.allowances.plan({usdt: 9}))
+    budget_wei = 2 * reset.fee_wei
+    with pytest.raises(
+        FeeTooHigh, match=r"the approval of USDT \(0x.*\) for 0x.* could cost 0\.\d+, above the ceiling"
+    ):
+        await client.allowances.apply(await client.allowances.plan({usdt: 11}), budget_wei=budget_wei)
+    assert allowance_of(usdt, wallet.address) == 0
+
+
+async def test_each_step_is_told_when_sent_and_when_done(client, usdc, chain):
+    steps = []
+    (receipt,) = await client.allowances.apply(await client.allowances.plan({usdc: 5}), on_step=steps.append)
+    assert [(step.token, step.amount_wei, step.tx_hash, step.fee_wei) for step in steps] == [
+        (usdc, 5, receipt.tx_hash, None),
+        (usdc, 5, receipt.tx_hash, receipt.fee_wei),
+    ]
+
+
+async def test_defect_10_a_token_named_twice_gets_one_transaction(make_manager, usdc, weth, nonce_of, wallet):
+    manager = make_manager()
+    again = Token(address=usdc.address, symbol="USDbC", decimals=6)
+    plan = await manager.plan({usdc: 7, weth: 8, again: 7})
+    assert [approval.token for approval in plan] == [usdc, weth]
+    await manager.apply([*plan, *plan])
+    assert nonce_of(wallet) == 2
+    for contradiction in ({usdc: 8, again: 9}, {again: 9, usdc: 8}):
+        with pytest.raises(InvalidInput, match=r"is to be approved for 0\.00000[89] and for .*; name one amount"):
+            await manager.plan(contradiction)
+
+
+async def test_only_what_is_allowed_is_revoked(client, wallet, usdc, weth, allowance_of, nonce_of):
+    await client.allowances.apply(await client.allowances.plan({usdc: 7}))
+    assert [made.token for made in await client.allowances.revoke([weth, usdc, usdc])] == [usdc]
+    assert allowance_of(usdc, wallet.address) == 0
+    assert await client.allowances.revoke([usdc]) == []
+    assert nonce_of(wallet) == 2
+
+
+async def test_all_that_is_listed_is_revoked_where_none_are_named(make_manager, wallet, usdc, weth, allowance_of):
+    async def listed():
+        return [usdc, weth]
+
+    manager = make_manager(tokens=listed)
+    await manager.apply(await manager.plan({usdc: 7, weth: 8}))
+    assert len(await manager.revoke()) == 2
+    assert allowance_of(usdc, wallet.address) == allowance_of(weth, wallet.address) == 0
+    with pytest.raises(InvalidInput, match="name the tokens"):
+        await make_manager().revoke()
+
+
+async def test_an_allowance_of_an_earlier_contract_is_revoked_by_its_name(make_manager, wallet, usdc, node, chain):
+    earlier = Web3.to_checksum_address("0x" + "66" * 20)
+    manager = make_manager()
+    sender = TransactionSender(node, LocalSigner(wallet.key), 31337, fee_ceiling_wei=10**16)
+    await sender.send(await node.prepare(wallet.address, usdc.address, APPROVE, earlier, 5), "an earlier life")
+    assert len(await manager.revoke([usdc], spender=earlier.lower())) == 1
+    assert await node.allowance(usdc.address, wallet.address, earlier) == 0
+
+
+async def test_one_that_cannot_be_revoked_does_not_keep_the_others(make_manager, wallet, usdc, weth, allowance_of):
+    gone = Token(address="0x" + "12" * 20, symbol="GONE", decimals=18)
+    manager = make_manager()
+    await manager.apply(await manager.plan({usdc: 7, weth: 8}))
+    with pytest.raises(
+        ChainFailure, match=r"approvals that were not revoked: 1. GONE: allowance of 0x12.* no such contract"
+    ):
+        await manager.revoke([usdc, gone, weth])
+    assert allowance_of(usdc, wallet.address) == allowance_of(weth, wallet.address) == 0
+
+
+@pytest.fixture
+async def proxied(node_proxy, localnet, environment_at, make_manager):
+    """A manager behind a proxy, and the proxy."""
+    proxy = await node_proxy(localnet.rpc_url)
+    return make_manager(environment_at(localnet.rest_url, proxy.url)), proxy
+
+
+async def test_a_lost_approval_is_named_with_token_and_hash_and_replaced_by_the_next(
+    proxied, wallet, usdc, allowance_of, nonce_of
+):
+    manager, proxy = proxied
+    plan = await manager.plan({usdc: 7})
+    proxy.answer("eth_sendRawTransaction", *[(502, "")] * 3)
+    with pytest.raises(TransactionFailed, match=r"the approval of USDC \(0x.*transaction 0x.*may still be carried out"):
+        await manager.apply(plan)
+    assert allowance_of(usdc, wallet.address) == 0
+    await manager.apply(plan)
+    assert allowance_of(usdc, wallet.address) == 7
+    assert nonce_of(wallet) == 1
+
+
+async def test_an_approval_that_may_still_come_is_revoked_too(proxied, wallet, usdc, allowance_of, nonce_of, chain):
+    manager, proxy = proxied
+    proxy.answer("eth_sendRawTransaction", *[(502, "")] * 3)
+    with pytest.raises(TransactionFailed):
+        await manager.apply(await manager.plan({usdc: 7}))
+    (lost,) = proxy.params("eth_sendRawTransaction")[0]
+    (revoked,) = await manager.revoke([usdc])
+    assert (revoked.amount_wei, nonce_of(wallet)) == (0, 1)
+    with pytest.raises(Web3RPCError, match="nonce too low"):
+        chain.eth.send_raw_transaction(lost)
+    assert allowance_of(usdc, wallet.address) == 0
+
+
+async def test_an_approval_is_made_anew_where_its_revocation_may_still_come(
+    proxied, wallet, usdc, allowance_of, nonce_of
+):
+    manager, proxy = proxied
+    plan = await manager.plan({usdc: 7})
+    await manager.apply(plan)
+    proxy.answer("eth_sendRawTransaction", *[(502, "")] * 3)
+    with pytest.raises(ChainFailure, match=r"USDC: .* may still be carried out"):
+        await manager.revoke([usdc])
+    assert len(await manager.apply(plan)) == 1
+    assert (allowance_of(usdc, wallet.address), nonce_of(wallet)) == (7, 2)
+
+
+async def test_defect_14_a_token_that_refuses_is_named(proxied, usdc):
+    manager, proxy = proxied
+    plan = await manager.plan({usdc: 7})
+    proxy.answer("eth_call", None, {"result": "0x" + "00" * 32})
+    with pytest.raises(Reverted, match=r"the approval of USDC \(0x.*: approve of 0x.*: the contract answers no"):
+        await manager.apply(plan)
+
+
+async def test_defect_15_a_token_that_the_wallet_never_held_is_no_obstacle(localnet, environment, usdc, weth):
+    empty = localnet.new_wallet({}, approve=False)
+    async with AsyncTegro(environment, signer=LocalSigner(empty.key)) as client:
+        (state,) = await client.allowances.state([usdc])
+        assert (state.balance_wei, state.allowance_wei) == (0, 0)
+        assert len(await client.allowances.apply(await client.allowances.plan({usdc: 7}))) == 1
 
 
 async def test_defect_12_other_work_goes_on_while_a_transaction_is_made(client, usdc):
@@ -207,34 +363,9 @@ async def test_two_calls_at_once_do_not_share_a_nonce(client, wallet, usdc, weth
     assert (allowance_of(usdc, wallet.address), allowance_of(weth, wallet.address)) == (5, 6)
 
 
-async def test_an_address_without_a_contract_is_named(client):
-    nothing = Token(address="0x" + "12" * 20, symbol="GONE", decimals=18)
-    with pytest.raises(ChainFailure, match=f"{nothing.address}: there is no such contract on chain 31337"):
-        await client.allowances.state([nothing])
-
-
-async def test_a_node_that_is_not_there_is_named_by_its_host_alone(make_manager, environment_at, localnet, usdc):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/access-key-123"
-        manager = make_manager(environment_at(localnet.rest_url, url))
-        with pytest.raises(ChainFailure, match=r"the node 127\.0\.0\.1 gave no answer") as caught:
-            await manager.state([usdc])
-    assert "access-key" not in str(caught.value)
-
-
 def test_an_environment_without_a_node_says_what_to_set(environment_at, wallet, localnet):
     with pytest.raises(InvalidInput, match=r"set rpc_url of \[localnet\].*TEGRO_LOCALNET_RPC_URL"):
         AllowanceManager(environment_at(localnet.rest_url), LocalSigner(wallet.key), None)
-
-
-async def signed_approval(node, wallet, usdc, spender, **changes):
-    signer = LocalSigner(wallet.key)
-    call = await node.approve_call(usdc.address, signer.address, spender, 5)
-    fees = await node.fees()
-    fields = {"type": 2, "chainId": 31337, "nonce": 0, "to": call.to, "data": call.data, "value": 0, "gas": call.gas}
-    fields |= {"maxFeePerGas": fees.max_fee_wei, "maxPriorityFeePerGas": fees.priority_fee_wei}
-    return await signer.sign_transaction(fields | changes)
 
 
 @pytest.fixture
@@ -244,24 +375,20 @@ async def node(localnet):
     await made.aclose()
 
 
-async def test_a_transaction_that_was_taken_already_counts_as_sent(node, localnet, wallet, usdc):
-    raw = await signed_approval(node, wallet, usdc, localnet.deployment.exchange)
-    assert await node.send(raw, 30) == await node.send(raw, 30)
+async def test_a_node_that_was_passed_is_not_closed(make_manager, node, usdc):
+    manager = make_manager(node=node)
+    await manager.state([usdc])
+    await manager.aclose()
+    assert (await manager.state([usdc]))[0].allowance_wei == 0
 
 
-async def test_a_transaction_that_fails_on_the_chain_is_named_by_its_hash(node, localnet, wallet, usdc):
-    raw = await signed_approval(node, wallet, usdc, localnet.deployment.exchange, gas=30_000)
-    with pytest.raises(ChainFailure, match=f"transaction {Web3.keccak(raw).to_0x_hex()} failed on the chain"):
-        await node.send(raw, 30)
-
-
-async def test_a_transaction_that_the_node_refuses_is_named_with_its_words(node, localnet, wallet, usdc):
-    raw = await signed_approval(node, wallet, usdc, localnet.deployment.exchange, chainId=1)
-    with pytest.raises(ChainFailure, match=r"the node 127\.0\.0\.1 says: "):
-        await node.send(raw, 30)
-
-
-async def test_a_transaction_that_does_not_appear_is_named_and_said_to_be_open(node, localnet, wallet, usdc):
-    raw = await signed_approval(node, wallet, usdc, localnet.deployment.exchange, nonce=7)
-    with pytest.raises(ChainFailure, match=r"did not appear in time; it may still be carried out|says: "):
-        await node.send(raw, 0.1)
+def test_the_ceiling_of_a_transaction_is_a_setting(tmp_path):
+    path = tmp_path / "tegro.toml"
+    path.write_text("[mainnet]\nfee_ceiling_wei = 7\n")
+    settings = Settings.load(path, {})
+    assert settings.environment("mainnet").fee_ceiling_wei == 7
+    assert settings.environment("testnet").fee_ceiling_wei == 10**16
+    for bad in ("0", "-1", "true", '"7"', "0.5"):
+        path.write_text(f"[mainnet]\nfee_ceiling_wei = {bad}\n")
+        with pytest.raises(InvalidInput, match=r"\[mainnet\] fee_ceiling_wei must be a whole number above zero"):
+            Settings.load(path, {})
