@@ -4,6 +4,8 @@
 
     TegroError
     ├── InvalidInput        the request cannot be right; nothing was sent          mend the input
+    │   ├── LimitExceeded   one of your own limits forbids the order               wait, or change the limit
+    │   └── HistoryMissing  candles that nobody has observed (`since_ms`)          ask from then, or keep a store
     ├── NotConnected        no answer to a read, or the write never left           try again
     ├── BadReply            the venue answered, but not in a form we know          report it; do not trade on it
     ├── Refused             the venue said no to a read or a helper call           read the text
@@ -12,6 +14,7 @@
     ├── AllowanceMissing    the exchange contract may not move enough of a token   approve
     ├── ChainFailure        the chain's node refused or lost a transaction         look at the transaction
     ├── JournalFailure      the journal could not be written or read               mend the disk; nothing new was sent
+    ├── StoreFailure        the store of candles could not be written or read      mend the disk
     └── Closed              the client was used after it was closed                a bug in the caller
 
 Placing and cancelling answer with a value of `tegro.outcome` instead: a write whose fate is unclear is no exception but
@@ -25,6 +28,19 @@ class TegroError(Exception):
 
 class InvalidInput(TegroError, ValueError):
     """The caller's input cannot be right. Nothing was sent."""
+
+
+class HistoryMissing(InvalidInput):
+    """Candles were asked for from a time that nobody has observed. None is made up."""
+
+    def __init__(self, message: str, *, since_ms: int | None) -> None:
+        super().__init__(message)
+        self.since_ms = since_ms
+        """Unix milliseconds from which the candles are there; None where there is none at all."""
+
+
+class LimitExceeded(InvalidInput):
+    """A limit of the settings file forbids the order. Nothing was signed."""
 
 
 class NotConnected(TegroError):
@@ -65,6 +81,10 @@ class ChainFailure(TegroError):
 
 class JournalFailure(TegroError):
     """The journal could not be written or read: a full disk, a lock, a damaged file. An order is not sent then."""
+
+
+class StoreFailure(TegroError):
+    """The store of candles and trades could not be written or read: a full disk, a lock, a damaged file."""
 
 
 class Closed(TegroError):

@@ -32,6 +32,17 @@ class Side(StrEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+class OrderType(StrEnum):
+    """What a trader means by a limit order: the venue knows no other kind (protocol 5.2)."""
+
+    LIMIT = "limit"
+    """Trades at once with what its price reaches; the rest rests."""
+    LIMIT_MAKER = "limit_maker"
+    """Meant to rest: refused before signing if it would trade at once. Nothing at the venue enforces it."""
+    MARKET = "market"
+    """Priced through the book to trade at once; what does not is cancelled."""
+
+
 class OrderStatus(StrEnum):
     """Words the venue uses today. `closed` with a pending quantity is matched but not yet settled."""
 
@@ -172,6 +183,8 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     """Limit price, quote per base; a multiple of the tick size."""
     quantity: Decimal
     """Base amount; a multiple of the lot size."""
+    order_type: OrderType = OrderType.LIMIT
+    """What the order is meant to do; it is no part of what is signed."""
     expiry_time: int = 0
     """Unix seconds; 0 means that the order never expires (unit inferred, protocol 5.2)."""
     client_order_id: str | None = None
@@ -241,6 +254,26 @@ class Trade(Struct, frozen=True, kw_only=True):
         return Side.SELL if self.is_buyer_maker else Side.BUY
 
 
+class Fill(Struct, frozen=True, kw_only=True):
+    """One wallet's side of a trade: the order and the trade that it had."""
+
+    order: Order
+    trade: Trade
+
+    @property
+    def is_maker(self) -> bool | None:
+        """Whether the order rested; None where the venue does not say."""
+        taker_side = self.trade.taker_side
+        return None if taker_side is None else taker_side is not self.order.side
+
+    @property
+    def fee(self) -> Decimal | None:
+        """What this side paid, in the token that it received (buyer: base, seller: quote); None where not known."""
+        if self.is_maker is None:
+            return None
+        return self.trade.maker_fee if self.is_maker else self.trade.taker_fee
+
+
 class Ticker(Struct, frozen=True, kw_only=True):
     """A market's last 24 hours. Human units; None where nothing traded or rests."""
 
@@ -254,7 +287,20 @@ class Ticker(Struct, frozen=True, kw_only=True):
     quote_volume: Decimal
 
 
-class BookLevel(Struct, frozen=True):
+class ChartBar(Struct, frozen=True, kw_only=True):
+    """A candle as the venue's chart has it. Human units. The venue sends none where nothing traded."""
+
+    open_time_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    base_volume: Decimal | None = None
+    """None where the venue does not say, as by default (protocol 10)."""
+    quote_volume: Decimal | None = None
+
+
+class BookLevel(Struct, frozen=True, gc=False):
     """A price and the plain total resting there (base). In a change, a quantity of zero removes the level."""
 
     price: Decimal
@@ -299,8 +345,10 @@ def scaled(value: Decimal, decimals: int, what: str) -> int:
     Raises
     ------
     ValueError
-        If the value is not finite, is absurdly large, or has more decimals than that; `what` names it in the message.
+        If the value is no `Decimal`, is not finite, is absurdly large, or has more decimals than that; `what` names it
+        in the message.
     """
+    require_decimal(value, what)
     if not value.is_finite():
         message = f"{what} must be a finite number, was {value}"
         raise ValueError(message)
@@ -312,6 +360,19 @@ def scaled(value: Decimal, decimals: int, what: str) -> int:
         message = f"{what} may have at most {decimals} decimals, was {_shown(value)}"
         raise ValueError(message)
     return units
+
+
+def require_decimal(value: object, what: str) -> None:
+    """Refuse a number that is no `Decimal`: a float was rounded before it came here, and nobody would see it.
+
+    Raises
+    ------
+    ValueError
+        If it is none; `what` names it in the message.
+    """
+    if not isinstance(value, Decimal):
+        message = f'{what} must be a Decimal such as Decimal("0.1"), was {value!r}'
+        raise ValueError(message)  # noqa: TRY004  one kind of error for every number that cannot be right
 
 
 def unscaled(value: int, decimals: int) -> Decimal:
@@ -343,6 +404,7 @@ def timestamp_to_ms(timestamp: int) -> int:
 
 def _scaled_multiple(value: Decimal, precision: int, decimals: int, what: str, step_name: str) -> int:
     """Return `value` x 10^`decimals` for a value above zero that is a multiple of 10^-`precision`."""
+    require_decimal(value, what)
     if not value.is_finite() or value <= 0:
         message = f"{what} must be above zero, was {_shown(value)}"
         raise ValueError(message)
