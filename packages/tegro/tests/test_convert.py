@@ -1,6 +1,6 @@
 """Wire structs to model values: the golden files, both spellings, and what must be refused."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation, localcontext
 
 import pytest
 from hypothesis import given
@@ -124,22 +124,22 @@ def test_defect_41_a_balance_is_exact_and_defect_42_what_orders_hold_is_not_avai
 
 
 def test_a_snapshot_is_sorted_whatever_the_venue_sent(golden):
-    snapshot = convert.snapshot_of(decode(golden("http_get_depth"), wire.DepthSnapshot), "WETH_USDT")
+    snapshot = convert.snapshot_of(decode(golden("http_get_depth"), convert.DepthReading), "WETH_USDT")
     assert [level.price for level in snapshot.bids] == [Decimal("3490.0"), Decimal("3489.5")]
     assert [level.price for level in snapshot.asks] == [Decimal("3490.2"), Decimal("3492.0")]
     assert snapshot.timestamp_ms == 1718543004000
 
 
 def test_defect_21_a_side_that_is_null_or_missing_is_empty(golden):
-    snapshot = convert.snapshot_of(decode(golden("http_get_depth_null_side"), wire.DepthSnapshot), "X")
+    snapshot = convert.snapshot_of(decode(golden("http_get_depth_null_side"), convert.DepthReading), "X")
     assert snapshot.asks == () or snapshot.bids == ()
-    change = convert.change_of(decode('{"symbol":"X","bids":null,"timestamp":1709294334}', wire.BookDiff))
+    change = convert.change_of(decode('{"symbol":"X","bids":null,"timestamp":1709294334}', convert.DiffReading))
     assert (change.bids, change.asks) == ((), ())
 
 
 def test_defect_24_a_change_stamped_in_seconds_is_of_2024(golden):
     event = wire.decode_event(golden("ws_order_book_diff"))
-    assert convert.change_of(wire.decode(event.data, wire.BookDiff)).timestamp_ms == 1709294334000
+    assert convert.change_of(wire.decode(event.data, convert.DiffReading)).timestamp_ms == 1709294334000
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,26 @@ def test_defect_24_a_change_stamped_in_seconds_is_of_2024(golden):
 )
 def test_an_impossible_level_is_refused(level):
     with pytest.raises(ValueError, match="a book level needs"):
-        convert.change_of(decode(f'{{"symbol":"X","bids":[{level}]}}', wire.BookDiff))
+        convert.change_of(decode(f'{{"symbol":"X","bids":[{level}]}}', convert.DiffReading))
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", '"1e78"', '"1e-79"', '"NaN"', '"sNaN"', '"-Infinity"'])
+@pytest.mark.parametrize("traps", [True, False])
+def test_a_level_that_cannot_be_written_out_is_refused_whatever_the_decimal_context(text, traps):
+    for price, quantity in ((text, "1"), ("1", text)):
+        body = f'{{"bids":[{{"price":"3","quantity":2}},{{"price":{price},"quantity":{quantity}}}]}}'
+        with localcontext() as context:
+            context.traps[InvalidOperation] = traps
+            with pytest.raises(ValueError, match="a number on the wire is out of range"):
+                convert.snapshot_of(decode(body, convert.DepthReading), "X")
+
+
+def test_an_empty_level_is_left_out_of_a_snapshot_and_stays_in_a_change():
+    levels = '[{"price":"3","quantity":"0e-999999999"},{"price":2,"quantity":-0},{"price":"1","quantity":1.5}]'
+    snapshot = convert.snapshot_of(decode(f'{{"asks":{levels}}}', convert.DepthReading), "X")
+    assert [str(level.price) for level in snapshot.asks] == ["1"]
+    change = convert.change_of(decode(f'{{"symbol":"X","asks":{levels}}}', convert.DiffReading))
+    assert [str(level.quantity) for level in change.asks] == ["0", "0", "1.5"]
 
 
 @pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", '"1e100"', '"NaN"', '"Infinity"', '"x"', "null", "[]"])

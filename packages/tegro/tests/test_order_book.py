@@ -113,7 +113,71 @@ def test_what_is_kept_for_a_snapshot_does_not_grow_without_end():
     book = OrderBook("WETH_USDC")
     for second in range(20_000):
         book.apply_change(change(bids=[(str(second + 1), "1")], at_ms=second * 1000))
-    assert len(book._recent) <= 4097
+    assert len(book._bids.recent) <= 4097
+
+
+def test_many_levels_that_all_changed_lately_are_all_kept():
+    book = OrderBook("WETH_USDC")
+    for number in range(5_000):
+        book.apply_change(change(bids=[(str(number + 1), "1")]))
+    book.apply_snapshot(snapshot())
+    assert len(book.bids()) == 5_000
+    # What was forgotten is told from what was not: nothing has been.
+    assert len(book.differences(snapshot(), since=4_990)) == 4_990
+
+
+def test_a_late_change_of_a_level_is_ignored_and_its_other_levels_are_not(book):
+    book.apply_change(change(bids=[("10", "5")], at_ms=102_000))
+    book.apply_change(change(bids=[("10", "7"), ("9", "8")], at_ms=101_000))
+    assert pairs(book.bids(2)) == [("10", "5"), ("9", "8")]
+    assert book.timestamp_ms == 102_000
+
+
+def test_a_late_change_is_ignored_while_the_book_waits_for_its_snapshot():
+    book = OrderBook("WETH_USDC")
+    book.apply_change(change(bids=[("10", "0")], at_ms=102_000))
+    book.apply_change(change(bids=[("10", "7")], at_ms=101_000))
+    book.apply_snapshot(snapshot(bids=[("10", "7")]))
+    assert book.bids() == []
+
+
+def test_a_snapshot_may_be_in_any_order_with_empty_and_repeated_levels():
+    book = OrderBook("WETH_USDC")
+    asks = [("12", "2"), ("11", "1"), ("13", "5"), ("12.0", "3"), ("13", "0")]
+    book.apply_snapshot(snapshot(bids=[("8", "1"), ("9", "2")], asks=asks))
+    assert pairs(book.bids()) == [("9", "2"), ("8", "1")]
+    assert pairs(book.asks()) == [("11", "1"), ("12.0", "3")]
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "is_crossed"),
+    [("10", "11", False), ("11", "11", True), ("12", "11", True), (None, "11", False), ("10", None, False)],
+)
+def test_a_crossed_book_is_one_whose_sides_touch(bid, ask, is_crossed):
+    book = OrderBook("WETH_USDC")
+    book.apply_snapshot(snapshot(bids=[(bid, "1")] if bid else [], asks=[(ask, "1")] if ask else []))
+    assert book.is_crossed is is_crossed
+
+
+def test_differences_name_what_rests_here_and_there(book):
+    theirs = snapshot(bids=[("10", "1"), ("9", "5")], asks=[("11", "1"), ("12", "2"), ("13", "4"), ("14", "1")])
+    found = sorted(str(each) for each in book.differences(theirs, since=0))
+    assert found == ["buy 8 is 4 here and 0 there", "buy 9 is 2 here and 5 there", "sell 14 is 0 here and 1 there"]
+
+
+def test_differences_leave_out_what_changed_since(book):
+    book.apply_change(change(bids=[("10", "2")]))
+    mark = book.changes
+    book.apply_change(change(bids=[("9", "7")]))
+    theirs = snapshot(bids=[("8", "4")], asks=[("11", "1"), ("12", "2"), ("13", "4")])
+    assert [str(each.price) for each in book.differences(theirs, mark)] == ["10"]
+
+
+def test_differences_are_silent_where_a_change_since_may_have_been_forgotten(book):
+    for second in range(5_000):
+        book.apply_change(change(bids=[(str(second + 20), "1")], at_ms=200_000 + second * 1000))
+    assert book.differences(snapshot(), since=1) == []
+    assert book.differences(snapshot(), since=book.changes)
 
 
 def test_best_prices_and_depth(book):
@@ -121,6 +185,7 @@ def test_best_prices_and_depth(book):
     assert book.depth(Side.BUY, Decimal(9)) == 3
     assert book.depth(Side.SELL, Decimal(12)) == 3
     assert book.depth(Side.BUY, Decimal(11)) == 0
+    assert book.depth(Side.SELL, Decimal(100)) == 7
 
 
 def test_what_a_buy_and_a_sell_come_to(book):
@@ -162,6 +227,26 @@ def test_the_book_is_what_a_plain_dictionary_of_totals_is(first_bids, first_asks
         ((p, q) for p, q in bids.items() if q), reverse=True
     )
     assert [(each.price, each.quantity) for each in book.asks()] == sorted((p, q) for p, q in asks.items() if q)
+
+
+@given(CHANGES, st.lists(CHANGES, max_size=12), st.data())
+def test_changes_that_come_twice_and_out_of_order_end_in_the_same_book(first, changes, data):
+    """Each change has its own time, so the order of arrival does not matter."""
+    truth = dict(first)
+    for bids in changes:
+        truth |= dict(bids)
+    numbered = list(enumerate(changes))
+    repeated = data.draw(st.lists(st.sampled_from(numbered), max_size=6)) if numbered else []
+    arrived = data.draw(st.permutations(numbered + repeated))
+    snapshot_after = data.draw(st.integers(0, len(arrived)))
+    book = OrderBook("X")
+    for position, (number, bids) in enumerate(arrived):
+        if position == snapshot_after:
+            book.apply_snapshot(snapshot(bids=first, at_ms=0))
+        book.apply_change(change(bids=bids, at_ms=number + 1))
+    if snapshot_after == len(arrived):
+        book.apply_snapshot(snapshot(bids=first, at_ms=0))
+    assert {each.price: each.quantity for each in book.bids()} == {p: q for p, q in truth.items() if q}
 
 
 @given(CHANGES, st.lists(st.tuples(CHANGES, CHANGES), max_size=20), st.data())

@@ -21,6 +21,7 @@ from tegro.stream import (
     EventStream,
     Lagged,
     OrderEvent,
+    Stale,
     TradeEvent,
     UserTradeEvent,
 )
@@ -118,7 +119,7 @@ async def test_defect_22_every_market_is_subscribed_and_a_shared_channel_once(op
         assert await frames(stub, 2) == [("subscribe", weth.channel), ("subscribe", wbtc.channel)]
 
 
-async def test_every_kind_of_event_arrives_typed_and_in_order(opened, stub, market):
+async def test_defect_38_every_kind_of_event_arrives_typed_and_in_order(opened, stub, market):
     async with opened(markets=[market], wallets=[WALLET]) as stream:
         await send(
             stub,
@@ -168,6 +169,25 @@ async def test_a_market_that_shares_the_channel_is_kept_apart_by_its_symbol(open
         assert event.change.symbol == "WETH_USDT"
 
 
+async def test_two_markets_of_one_base_token_share_a_socket_and_each_gets_its_own(opened, stub, make_market):
+    weth, dai = make_market(), make_market(symbol="WETH_DAI")
+    async with opened(markets=[weth, dai]) as stream:
+        await send(stub, diff("WETH_DAI", "2"), diff("WETH_USDT", "1"), diff("WETH_EUR"), trade("trade_created"))
+        one, other, traded = await take(stream, 3)
+        assert (one.change.symbol, str(one.change.bids[0].price)) == ("WETH_DAI", "2")
+        assert (other.change.symbol, str(other.change.bids[0].price)) == ("WETH_USDT", "1")
+        assert traded.trade.symbol == "WETH_USDT"
+
+
+async def test_frames_that_come_twice_or_in_the_wrong_order_can_be_told_by_id_and_time(opened, stub, market):
+    async with opened(markets=[market]) as stream:
+        late = trade("trade_created")
+        await send(stub, trade("trade_updated"), late, late)
+        events = await take(stream, 3)
+        assert {event.trade.trade_id for event in events} == {"t"}
+        assert [event.is_update for event in events] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -199,7 +219,7 @@ def test_no_frame_raises_anything_but_what_is_caught(frame):
         read_frame(frame)
 
 
-async def test_a_closed_socket_is_opened_again_with_every_subscription(opened, stub, market, waits):
+async def test_defect_39_a_closed_socket_is_opened_again_with_every_subscription(opened, stub, market, waits):
     async with opened(markets=[market], wallets=[WALLET]) as stream:
         await send(stub, diff("WETH_USDT"))
         await take(stream)
@@ -243,6 +263,58 @@ async def test_a_host_that_is_not_there_is_tried_again(session, environment_at, 
             events = await take(stream, 3)
         assert all(isinstance(event, Disconnected) and "connection failed" in event.reason for event in events)
         assert len(waits) >= 2
+
+
+async def test_a_socket_that_answers_pings_but_delivers_nothing_is_told_and_made_again(opened, stub, market):
+    async with opened(markets=[market], idle_secs=0.02) as stream:
+        quiet, lost, again = await take(stream, 3)
+        assert isinstance(quiet, Stale)
+        assert quiet.symbol is None
+        assert "nothing arrived for 0.02 s" in quiet.reason
+        assert lost == Disconnected(quiet.reason)
+        assert again == Connected(2)
+        assert (await frames(stub, 2))[:2] == [("subscribe", market.channel)] * 2
+
+
+async def test_a_socket_that_delivers_is_not_idle(opened, stub, market):
+    async with opened(markets=[market], idle_secs=0.3) as stream:
+        started = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() - started < 0.7:
+            await send(stub, diff("WETH_USDT"))
+            assert isinstance((await take(stream))[0], BookChanged)
+        assert len(stub.sockets) == 1
+
+
+async def test_silence_is_nothing_where_it_is_not_watched(opened, stub, market):
+    async with opened(markets=[market], idle_secs=None) as stream:
+        await send(stub, diff("WETH_USDT"))
+        assert isinstance((await take(stream))[0], BookChanged)
+
+
+async def test_a_connection_is_made_again_on_demand(opened, stub, session, environment_at, market):
+    async with opened(markets=[market]) as stream:
+        stream.reconnect("no trust")
+        stream.reconnect("no trust in it")
+        assert await take(stream, 2) == [Disconnected("no trust in it"), Connected(2)]
+    unused = EventStream(environment_at(stub.url), session)
+    unused.reconnect("there is nothing to make again")
+    await unused.aclose()
+
+
+async def test_a_socket_cut_while_it_subscribes_is_opened_again(stub, session, environment_at, market, rng):
+    stub.may_read.clear()
+
+    async def sleep(_delay_secs):
+        stub.may_read.set()
+
+    async with EventStream(environment_at(stub.url), session, markets=[market], sleep=sleep, rng=rng) as stream:
+        async with asyncio.timeout(DEADLINE_SECS):
+            await stub.socket_opened.wait()
+        stub.sockets[0]._req.transport.abort()
+        lost, connected = await take(stream, 2)
+        assert "connection" in lost.reason
+        assert connected == Connected(1)
+        assert await frames(stub, 1) == [("subscribe", market.channel)]
 
 
 async def test_a_market_can_be_followed_and_left_later(opened, stub, make_market):

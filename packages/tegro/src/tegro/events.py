@@ -27,6 +27,32 @@ class Lagged(Struct, frozen=True):
     dropped: int
 
 
+class Stale(Struct, frozen=True):
+    """What is known of a market may be wrong from here on: do not trade on its book until its `Resync`.
+
+    From `EventStream` it comes without a symbol and means everything that the stream follows: nothing arrived for so
+    long that the connection is made again.
+    """
+
+    symbol: str | None
+    """None means every market and wallet of the stream."""
+    reason: str
+
+
+class Resync(Struct, frozen=True):
+    """A market's book was made anew from a snapshot and is right again: read it afresh. Only from `LiveBooks`."""
+
+    symbol: str
+    reason: str
+    """What made it necessary."""
+
+
+class BookUpdated(Struct, frozen=True):
+    """A live book changed, once or more often, since the last of these for the market. Only from `LiveBooks`."""
+
+    symbol: str
+
+
 class BookChanged(Struct, frozen=True):
     """Levels of a book changed."""
 
@@ -57,8 +83,13 @@ class UserTradeEvent(Struct, frozen=True):
 type VenueEvent = BookChanged | TradeEvent | OrderEvent | UserTradeEvent
 """What the venue told."""
 
-type StreamEvent = Connected | Disconnected | Lagged | VenueEvent
+type StreamEvent = Connected | Disconnected | Lagged | Stale | VenueEvent
 """All that a stream yields."""
+
+type LiveEvent = (
+    Connected | Disconnected | Lagged | Stale | Resync | BookUpdated | TradeEvent | OrderEvent | UserTradeEvent
+)
+"""All that live books yield."""
 
 
 def read_frame(frame: bytes | str) -> list[VenueEvent]:
@@ -78,7 +109,7 @@ def read_frame(frame: bytes | str) -> list[VenueEvent]:
 
 
 def _book_changed(_action: str, data: Raw) -> VenueEvent:
-    return BookChanged(convert.change_of(wire.decode(data, wire.BookDiff)))
+    return BookChanged(convert.change_of(wire.decode(data, convert.DiffReading)))
 
 
 def _trade(action: str, data: Raw) -> VenueEvent:

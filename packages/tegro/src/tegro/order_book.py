@@ -2,12 +2,17 @@
 
 The stream carries no sequence numbers (protocol 8.4), so the book counts as stale until a snapshot was applied after
 each (re)connect. Changes that came since, and are not older than the snapshot, are applied over it again.
+
+A change that comes twice does nothing the second time, since totals are absolute. One that comes late is ignored for
+each level that a change with a later time has reached. Inside one unit of the venue's clock, which may be a whole
+second, the order of arrival decides; what that gets wrong only a comparison with a snapshot can tell (`differences`).
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from decimal import Context, Decimal, localcontext
 from itertools import islice
+from operator import lt
 from typing import Final
 
 from msgspec import Struct
@@ -20,6 +25,7 @@ _EXACT: Final = Context(prec=120)
 _KEPT_CHANGES: Final = 4096
 _KEPT_MS: Final = 60_000
 """A snapshot is never older than this when it arrives: a request ends long before."""
+_NOTHING: Final = Decimal(0)
 
 
 class Sweep(Struct, frozen=True, kw_only=True):
@@ -40,6 +46,18 @@ class Sweep(Struct, frozen=True, kw_only=True):
         return self.cost / self.quantity
 
 
+class Difference(Struct, frozen=True, kw_only=True):
+    """A level whose total is another in a snapshot. Zero means that nothing rests there."""
+
+    side: Side
+    price: Decimal
+    ours: Decimal
+    theirs: Decimal
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.price:f} is {self.ours:f} here and {self.theirs:f} there"
+
+
 class OrderBook:
     """The book of one market. A quantity is the plain total that rests at a price, in base."""
 
@@ -47,10 +65,13 @@ class OrderBook:
         self.symbol = symbol
         self.timestamp_ms = 0
         """The venue's time of the newest thing applied; 0 before."""
+        self.changes = 0
+        """How many changes came so far. It never goes back, so it marks a moment for `differences`."""
         self._bids = _Ladder()
         self._asks = _Ladder()
-        self._recent: dict[tuple[Side, Decimal], tuple[int, Decimal]] = {}
         self._snapshot_secs = 0
+        self._forgotten = 0
+        self._most_kept = _KEPT_CHANGES
         self._stale_reason: str | None = NO_SNAPSHOT
 
     @property
@@ -72,6 +93,12 @@ class OrderBook:
     def best_ask(self) -> BookLevel | None:
         """The lowest ask; None where no ask rests."""
         return next(self._asks.ascending(), None)
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether the best bid is not below the best ask: no matching engine leaves that, so something is missing."""
+        bid, ask = self.best_bid, self.best_ask
+        return bid is not None and ask is not None and bid.price >= ask.price
 
     def bids(self, levels: int | None = None) -> list[BookLevel]:
         """Return bids from high to low; all of them if `levels` is None."""
@@ -114,50 +141,84 @@ class OrderBook:
             return None
         return Sweep(quantity=taken, cost=cost, worst_price=worst_price, is_complete=taken == quantity)
 
+    def quantity_at(self, side: Side, price: Decimal) -> Decimal:
+        """Return what rests at one price, in base; zero where nothing does."""
+        return (self._bids if side is Side.BUY else self._asks).quantity_at(price)
+
     def mark_stale(self, reason: str) -> None:
         """Say that changes may have been missed: until the next snapshot the book must not be traded on."""
         self._stale_reason = reason
         # What came before the gap may have been overtaken inside it.
-        self._recent.clear()
+        self._bids.recent.clear()
+        self._asks.recent.clear()
 
     def apply_snapshot(self, snapshot: BookSnapshot) -> None:
         """Replace the book, apply the kept changes that are not older over it, and end its being stale.
 
         Call it with the snapshot that was asked for after the stream's `Connected`. May be repeated at any time.
         """
-        self._bids.replace(snapshot.bids)
-        self._asks.replace(snapshot.asks)
         self._snapshot_secs = snapshot.timestamp_ms // 1000
         self.timestamp_ms = snapshot.timestamp_ms
-        self._recent = {key: change for key, change in self._recent.items() if not self._is_older(change[0])}
-        for (side, price), (timestamp_ms, quantity) in self._recent.items():
-            self._ladder(side).put(price, quantity)
-            self.timestamp_ms = max(self.timestamp_ms, timestamp_ms)
+        for ladder, levels in ((self._bids, snapshot.bids), (self._asks, snapshot.asks)):
+            ladder.replace(levels)
+            ladder.recent = {price: kept for price, kept in ladder.recent.items() if not self._is_older(kept[0])}
+            for timestamp_ms, _, level in ladder.recent.values():
+                ladder.put(level)
+                self.timestamp_ms = max(self.timestamp_ms, timestamp_ms)
         self._stale_reason = None
 
     def apply_change(self, change: BookChange) -> None:
         """Put the new totals in; zero removes a level. A change older than the snapshot is ignored.
 
-        While the book is stale the change is kept for the snapshot to come.
+        So is what it says of a level that a later change has reached. While the book is stale the change is kept for
+        the snapshot to come.
         """
         if not self.is_stale and self._is_older(change.timestamp_ms):
             return
-        for side, levels in ((Side.BUY, change.bids), (Side.SELL, change.asks)):
-            for level in levels:
-                self._recent[side, level.price] = (change.timestamp_ms, level.quantity)
-                if not self.is_stale:
-                    self._ladder(side).put(level.price, level.quantity)
+        self.changes += 1
+        self._put(self._bids, change.bids, change.timestamp_ms)
+        self._put(self._asks, change.asks, change.timestamp_ms)
         self.timestamp_ms = max(self.timestamp_ms, change.timestamp_ms)
-        if len(self._recent) > _KEPT_CHANGES:
-            oldest_ms = self.timestamp_ms - _KEPT_MS
-            self._recent = {key: kept for key, kept in self._recent.items() if kept[0] >= oldest_ms}
+        if len(self._bids.recent) + len(self._asks.recent) > self._most_kept:
+            self._forget()
+
+    def differences(self, snapshot: BookSnapshot, since: int) -> list[Difference]:
+        """Compare with a snapshot, leaving out each level that a change has reached since `changes` was `since`.
+
+        Such a level says nothing: the snapshot may have been taken before the change or after it.
+        """
+        if since < self._forgotten:
+            return []
+        return [
+            Difference(side=side, price=price, ours=ours, theirs=theirs)
+            for side, ladder, levels in ((Side.BUY, self._bids, snapshot.bids), (Side.SELL, self._asks, snapshot.asks))
+            for price, ours, theirs in ladder.differences(levels)
+            if price not in ladder.recent or ladder.recent[price][1] <= since
+        ]
+
+    def _put(self, ladder: "_Ladder", levels: Sequence[BookLevel], timestamp_ms: int) -> None:
+        recent, is_live = ladder.recent, self._stale_reason is None
+        for level in levels:
+            kept = recent.get(level.price)
+            if kept is not None and kept[0] > timestamp_ms:
+                continue
+            recent[level.price] = (timestamp_ms, self.changes, level)
+            if is_live:
+                ladder.put(level)
+
+    def _forget(self) -> None:
+        oldest_ms = self.timestamp_ms - _KEPT_MS
+        for ladder in (self._bids, self._asks):
+            kept = {price: each for price, each in ladder.recent.items() if each[0] >= oldest_ms}
+            if len(kept) < len(ladder.recent):
+                self._forgotten = self.changes
+            ladder.recent = kept
+        # Where all are recent, looking again at each change would find nothing.
+        self._most_kept = max(_KEPT_CHANGES, 2 * (len(self._bids.recent) + len(self._asks.recent)))
 
     def _is_older(self, timestamp_ms: int) -> bool:
         # Whole seconds: one of the two is often stamped in seconds (protocol 3.5).
         return timestamp_ms // 1000 < self._snapshot_secs
-
-    def _ladder(self, side: Side) -> "_Ladder":
-        return self._bids if side is Side.BUY else self._asks
 
     def _best_first(self, side: Side) -> Iterator[BookLevel]:
         return self._bids.descending() if side is Side.BUY else self._asks.ascending()
@@ -168,23 +229,55 @@ class _Ladder:
 
     def __init__(self) -> None:
         self._prices: list[Decimal] = []
-        self._quantities: dict[Decimal, Decimal] = {}
+        self._levels: list[BookLevel] = []
+        self.recent: dict[Decimal, tuple[int, int, BookLevel]] = {}
+        """The last change of each price: its time, its number, and what it said."""
 
-    def put(self, price: Decimal, quantity: Decimal) -> None:
-        if quantity:
-            if price not in self._quantities:
-                insort(self._prices, price)
-            self._quantities[price] = quantity
-        elif self._quantities.pop(price, None) is not None:
-            del self._prices[bisect_left(self._prices, price)]
+    def put(self, level: BookLevel) -> None:
+        prices, price = self._prices, level.price
+        index = bisect_left(prices, price)
+        is_there = index < len(prices) and prices[index] == price
+        if not level.quantity:
+            if is_there:
+                del prices[index], self._levels[index]
+        elif is_there:
+            self._levels[index] = level
+        else:
+            prices.insert(index, price)
+            self._levels.insert(index, level)
 
-    def replace(self, levels: Iterable[BookLevel]) -> None:
-        totals = {level.price: level.quantity for level in levels}
-        self._quantities = {price: quantity for price, quantity in totals.items() if quantity}
-        self._prices = sorted(self._quantities)
+    def quantity_at(self, price: Decimal) -> Decimal:
+        index = bisect_left(self._prices, price)
+        is_there = index < len(self._prices) and self._prices[index] == price
+        return self._levels[index].quantity if is_there else _NOTHING
+
+    def replace(self, levels: Sequence[BookLevel]) -> None:
+        self._prices, self._levels = _rising(levels)
+
+    def differences(self, levels: Sequence[BookLevel]) -> Iterator[tuple[Decimal, Decimal, Decimal]]:
+        """Yield price, our total and theirs where the two are not the same."""
+        ours = {level.price: level.quantity for level in self._levels}
+        theirs = {level.price: level.quantity for level in _rising(levels)[1]}
+        for price in ours.keys() | theirs.keys():
+            pair = ours.get(price, _NOTHING), theirs.get(price, _NOTHING)
+            if pair[0] != pair[1]:
+                yield price, *pair
 
     def ascending(self) -> Iterator[BookLevel]:
-        return (BookLevel(price, self._quantities[price]) for price in self._prices)
+        return iter(self._levels)
 
     def descending(self) -> Iterator[BookLevel]:
-        return (BookLevel(price, self._quantities[price]) for price in reversed(self._prices))
+        return reversed(self._levels)
+
+
+def _rising(levels: Sequence[BookLevel]) -> tuple[list[Decimal], list[BookLevel]]:
+    """Return prices and levels from low to high, each price once with its last total, and none that is empty."""
+    found = list(levels)
+    if len(found) > 1 and found[0].price > found[-1].price:
+        found.reverse()
+    prices = [level.price for level in found]
+    if all(map(lt, prices, prices[1:])) and all([level.quantity for level in found]):  # noqa: C419  a list is quicker
+        return prices, found
+    last = {level.price: level for level in levels}
+    prices = sorted(price for price, level in last.items() if level.quantity)
+    return prices, [last[price] for price in prices]

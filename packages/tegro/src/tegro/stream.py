@@ -7,7 +7,6 @@ lost: take a snapshot of every book and list the orders again after each `Connec
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Final, Self
@@ -24,12 +23,14 @@ from tegro.events import (
     Disconnected,
     Lagged,
     OrderEvent,
+    Stale,
     StreamEvent,
     TradeEvent,
     UserTradeEvent,
     VenueEvent,
     read_frame,
 )
+from tegro.inbox import Inbox
 from tegro.model import Market
 from tegro.settings import Environment
 
@@ -40,6 +41,7 @@ __all__ = [
     "EventStream",
     "Lagged",
     "OrderEvent",
+    "Stale",
     "StreamEvent",
     "TradeEvent",
     "UserTradeEvent",
@@ -54,6 +56,10 @@ HEARTBEAT_SECS: Final = 15.0
 """Time between protocol pings; a connection that answers none within half of it is given up (protocol 8.1)."""
 CONNECT_SECS: Final = 10.0
 """Time to open the socket."""
+CLOSE_SECS: Final = 2.0
+"""Time that the venue has to answer a closing handshake."""
+IDLE_SECS: Final = 300.0
+"""Silence after which the connection is made again; see `EventStream`."""
 _SUBSCRIBED: Final = b"subscribed"
 """Payload of the ping that follows the subscriptions.
 
@@ -80,6 +86,11 @@ class EventStream:
         The waits between attempts; passed in so that a test need not wait.
     queue_size
         How many events wait for the reader before the oldest is dropped.
+    idle_secs
+        After so long without an event a `Stale` without symbol is given and the connection made again; it may take up
+        to twice as long to notice. The venue acknowledges no subscription (protocol 8.2), so silence may be a market
+        where nothing happens or a subscription that was lost, and a new connection settles it either way. Answers to
+        pings do not count as events. None never does it.
     """
 
     def __init__(
@@ -93,6 +104,7 @@ class EventStream:
         sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
         queue_size: int = QUEUE_SIZE,
+        idle_secs: float | None = IDLE_SECS,
     ) -> None:
         self._url = environment.stream_url
         self._session = session
@@ -101,7 +113,10 @@ class EventStream:
         self._rng = rng or random.Random()  # noqa: S311  jitter, nothing secret
         self._markets = {market.symbol: market for market in markets}
         self._wallets = dict.fromkeys(wallet.lower() for wallet in wallets)
-        self._inbox = _Inbox(queue_size)
+        self._inbox: Inbox[StreamEvent] = Inbox(queue_size)
+        self._idle_secs = idle_secs
+        self._limit: asyncio.Timeout | None = None
+        self._cut_reason = ""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._task: asyncio.Task[None] | None = None
         self._connections = 0
@@ -118,6 +133,11 @@ class EventStream:
     def skipped(self) -> int:
         """Frames skipped so far: unknown actions, and what could not be read."""
         return self._skipped
+
+    @property
+    def wallets(self) -> tuple[str, ...]:
+        """The wallets that are followed, lower case."""
+        return tuple(self._wallets)
 
     async def subscribe_market(self, market: Market) -> None:
         """Follow a market: its book and its trades. May be repeated.
@@ -157,6 +177,15 @@ class EventStream:
         if wallet.lower() not in self._wallets:
             self._wallets[wallet.lower()] = None
             await self._send("subscribe", wallet.lower())
+
+    def reconnect(self, reason: str) -> None:
+        """Give up the connection that is open and make a new one; `Disconnected` tells the reason.
+
+        Nothing happens where none is open, since one is being made then anyway. May be repeated.
+        """
+        if self._limit is not None and not self._limit.expired():
+            self._cut_reason = reason
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
         """Close the socket and end the iteration. May be repeated."""
@@ -218,17 +247,46 @@ class EventStream:
         try:
             async with asyncio.timeout(CONNECT_SECS):
                 # Pings are answered in `_read`, which has to see the pong of `_SUBSCRIBED`.
-                socket = await self._session.ws_connect(self._url, heartbeat=HEARTBEAT_SECS, autoping=False)
+                socket = await self._session.ws_connect(
+                    self._url,
+                    heartbeat=HEARTBEAT_SECS,
+                    autoping=False,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECS),
+                )
             async with socket:
                 self._socket = socket
-                for channel in self._channels():
-                    await self._send("subscribe", channel)
-                await socket.ping(_SUBSCRIBED)
-                return await self._read(socket)
+                return await self._follow(socket)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return f"connection failed: {str(error)[:300] or type(error).__name__}"
         finally:
             self._socket = None
+
+    async def _follow(self, socket: aiohttp.ClientWebSocketResponse) -> str:
+        """Subscribe and read until the connection ends or is cut; return why it did."""
+        self._cut_reason = ""
+        watching = asyncio.create_task(self._watch_for_silence())
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                for channel in self._channels():
+                    await self._send("subscribe", channel)
+                await socket.ping(_SUBSCRIBED)
+                return await self._read(socket)
+        except TimeoutError as error:
+            return self._cut_reason or f"connection lost: {error}"
+        finally:
+            self._limit = None
+            watching.cancel()
+
+    async def _watch_for_silence(self) -> None:
+        if self._idle_secs is None:
+            return
+        frames = -1
+        while frames != self._frames:
+            frames = self._frames
+            await asyncio.sleep(self._idle_secs)
+        reason = f"nothing arrived for {self._idle_secs:g} s: all is quiet, or the venue has lost the subscriptions"
+        self._inbox.put(Stale(None, reason))
+        self.reconnect(reason)
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> str:
         async for message in socket:
@@ -272,43 +330,3 @@ class EventStream:
         except (aiohttp.ClientError, ConnectionError) as error:
             # The reading side sees the same break, and the next connection subscribes to everything.
             _log.debug("could not %s: %s", action, error)
-
-
-class _Inbox:
-    """Events that wait for the reader: bounded, dropping the oldest."""
-
-    def __init__(self, size: int) -> None:
-        self._events: deque[StreamEvent] = deque()
-        self._size = size
-        self._gap = 0
-        self._is_closed = False
-        self._changed = asyncio.Event()
-        self.dropped = 0
-
-    def put(self, event: StreamEvent) -> None:
-        if len(self._events) >= self._size:
-            self._events.popleft()
-            self._gap += 1
-            self.dropped += 1
-        self._events.append(event)
-        self._changed.set()
-
-    def close(self) -> None:
-        self._is_closed = True
-        self._changed.set()
-
-    def discard(self) -> None:
-        self._events.clear()
-        self.close()
-
-    async def take(self) -> StreamEvent | None:
-        """Return the next event, waiting for it; None after the end."""
-        while not self._events:
-            if self._is_closed:
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        if self._gap:
-            gap, self._gap = self._gap, 0
-            return Lagged(gap)
-        return self._events.popleft()
