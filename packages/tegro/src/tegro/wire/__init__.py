@@ -6,6 +6,7 @@ Section numbers in the docstrings are those of the protocol description that the
 """
 
 from tegro.wire.accounts import PortfolioEntry
+from tegro.wire.chart import ChartBar
 from tegro.wire.codec import decode, decode_event, encode
 from tegro.wire.events import Envelope, Subscription
 from tegro.wire.exchange import ChainInfo, MarketInfo, Ticker
@@ -37,6 +38,7 @@ __all__ = [
     "CancelReply",
     "CancelToSign",
     "ChainInfo",
+    "ChartBar",
     "DepthSnapshot",
     "Envelope",
     "ErrorBody",
