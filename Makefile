@@ -1,6 +1,6 @@
 # Everything a person or a CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo test test-system check format bench docs soak dist-check lock clean
+.PHONY: help bootstrap demo test coverage test-system check format bench docs soak dist-check lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -18,6 +18,10 @@ demo: bootstrap ## watch a stock Hummingbot make a market on a local Tegro; ARGS
 test: bootstrap ## all tests that need nothing but PyPI
 	$(PYTEST) -m "not system and not soak" $(ARGS)
 
+coverage: bootstrap ## every branch where money moves, covered: signing, outcomes, journal, books, approvals, candles
+	$(BIN)/coverage run --source=tegro -m pytest packages/tegro/tests tests/chaos -m "not system and not soak" -q $(ARGS)
+	$(BIN)/coverage report --show-missing --fail-under=100 --include='*/tegro/eip712.py,*/tegro/outcome.py,*/tegro/journal/*,*/tegro/order_book.py,*/tegro/allowance.py,*/tegro/candles/*'
+
 test-system: bootstrap ## tests against Node.js (ethers), Anvil, Chromium, mosquitto; see scripts/system-tools
 	@scripts/system-tools --check
 	$(PYTEST) -m system $(ARGS)
@@ -28,6 +32,7 @@ check: bootstrap ## format, lint, types, import contracts
 	$(BIN)/mypy packages/tegro/src packages/tegro-localnet/src packages/hummingbot-tegro/src
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_floats.py
+	$(BIN)/python scripts/sync_twin --check
 
 format: bootstrap ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+pytest_plugins = ["secret_watch"]
+
 _FOREIGN_VARIABLES: Final = ("HUMMINGBOT", "TEGRO", "PYTHON", "HBOT", "CONFIG_PASSWORD")
 _CLONE_FOLDERS: Final = (
     "certs",

@@ -220,7 +220,7 @@ def order_with(**changes):
 
 @pytest.mark.parametrize("name", ["price_e18", "total_quantity_wei", "salt", "expiry_time"])
 @pytest.mark.parametrize("value", [-1, 2**256])
-def test_a_number_that_is_no_uint256_is_refused(name, value):
+def test_defect_55_a_number_that_is_no_uint256_is_refused(name, value):
     with pytest.raises(InvalidInput, match=f"^{re.escape(f'{name} must be from 0 to 2^256 - 1, was {value}')}$"):
         order_with(**{name: value})
 
@@ -286,6 +286,13 @@ def test_order_message_of_a_sell_that_expires():
 def test_order_message_refuses_a_price_off_the_tick():
     with pytest.raises(InvalidInput, match="price on WETH_USDT must be a multiple of the tick size"):
         order_message(request(price=Decimal("1E-11")), maker=WALLET, domain=Domain(80002, CONTRACT), salt=1)
+
+
+@pytest.mark.parametrize("name", ["price", "quantity"])
+@pytest.mark.parametrize("number", [0.1, "0.1", 1, True, None])
+def test_defect_55_a_number_that_is_no_decimal_is_refused(name, number):
+    with pytest.raises(InvalidInput, match=rf"^{name} on WETH_USDT must be a Decimal such as .*, was {number!r}$"):
+        order_message(request(**{name: number}), maker=WALLET, domain=Domain(80002, CONTRACT), salt=1)
 
 
 def test_order_message_refuses_the_domain_of_another_chain():

@@ -7,43 +7,60 @@
         outcome = await tegro.place(OrderRequest(market=market, side=Side.BUY, price=..., quantity=...))
 """
 
+import asyncio
 import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 from weakref import WeakSet
 
 import aiohttp
 
-from tegro import wire
-from tegro.allowance import AllowanceManager
-from tegro.eip712 import CancelMessage, Domain, OrderMessage, order_message, parse_address
-from tegro.errors import Closed, InvalidInput, JournalFailure, NotConnected, SigningRefused
+from tegro.allowance import AllowanceManager, AllowanceState, ApprovalReceipt
+from tegro.backoff import Sleep
+from tegro.candles import Candle, CandleFeed, CandleStore, Interval, candle_history
+from tegro.eip712 import parse_address
+from tegro.errors import Closed, InvalidInput
+from tegro.evm import EvmNode, Receipt
 from tegro.journal import Journal, JournalEntry, MemoryJournal
-from tegro.model import Balance, BookSnapshot, Chain, Market, Order, OrderRequest, Side, Ticker, Token, Trade
-from tegro.outcome import Cancelled, CancelOutcome, PlaceOutcome, Rejected
-from tegro.paging import PAGE_SIZE, all_rows
+from tegro.live_book import LiveBooks
+from tegro.maker_only import TakenInstead
+from tegro.market_orders import MarketResult
+from tegro.model import (
+    BookChange,
+    Chain,
+    Market,
+    Order,
+    OrderRequest,
+    Side,
+    Token,
+)
+from tegro.order_book import OrderBook
+from tegro.outcome import CancelOutcome, NotSent, PlaceOutcome, Resolution
+from tegro.panic import PanicPlan, PanicReport, panic
+from tegro.pins import FirstUse, MemoryPins, PinBook
+from tegro.resolver import ResolverPolicy
 from tegro.rest import RestClient
 from tegro.settings import Environment
 from tegro.signer import Signer
-from tegro.stream import EventStream
+from tegro.stream import EventStream, OrderEvent, StreamEvent
+from tegro.trader import Trader
+from tegro.trust import Trust
+from tegro.trusted_chain import TrustedChain
+from tegro.venue_reader import CONCURRENCY, VenueReader
 
 _log = logging.getLogger(__name__)
-
-OPEN_STATUSES: Final = ("active",)
-"""The filter word for orders that rest in the book; it differs from the word in the order (protocol 4.12)."""
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class AsyncTegro:
+class AsyncTegro(VenueReader):
     """A venue on one chain, for one wallet or for none.
 
     Nothing is sent before the first call. Close it with `aclose`, or use it in `async with`.
@@ -57,10 +74,20 @@ class AsyncTegro:
     journal
         Where signed orders are written down before they are sent; never closed here. None keeps them in memory, which
         a restart forgets.
+    pins
+        What the venue said of its contracts before (`tegro.pins`). None begins anew, and remembers it until the end.
     session
         Used, never closed. None makes one, which is closed with the client.
-    clock_ms
-        Unix time in milliseconds.
+    on_first_use
+        Told of what is pinned for the first time; None logs it.
+    on_resolved
+        Told, with the journal's entry as it was before, of each order whose fate the client has found out.
+    on_taken
+        Told of each limit-maker order that took on arrival; it is counted and logged in any case.
+    policy
+        Patience in looking for orders of unknown fate; None means the defaults.
+    clock_ms, sleep
+        Unix time in milliseconds; waits.
     rng
         Randomness of order salts and of the waits between tries. None takes the operating system's.
     """
@@ -71,23 +98,36 @@ class AsyncTegro:
         *,
         signer: Signer | None = None,
         journal: Journal | None = None,
+        pins: PinBook | None = None,
         session: aiohttp.ClientSession | None = None,
+        on_first_use: Callable[[FirstUse], None] | None = None,
+        on_resolved: Callable[[JournalEntry, Resolution], None] | None = None,
+        on_taken: Callable[[TakenInstead], None] | None = None,
+        policy: ResolverPolicy | None = None,
         clock_ms: Callable[[], int] = _now_ms,
+        sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
-        self.environment = environment
+        super().__init__(environment)
         self.journal: Journal = journal if journal is not None else MemoryJournal()
+        self.pins: PinBook = pins if pins is not None else MemoryPins(clock_ms=clock_ms)
         self._signer = signer
         self._session = session
         self._owns_session = session is None
+        self._on_first_use = on_first_use or _tell
+        self._on_resolved = on_resolved
+        self._on_taken = on_taken
+        self._policy = policy
         self._clock_ms = clock_ms
+        self._sleep = sleep
         self._rng = rng or secrets.SystemRandom()
+        self._node = EvmNode(environment.rpc_url, environment.chain_id) if environment.rpc_url is not None else None
         self._rest: RestClient | None = None
+        self._trusted: TrustedChain | None = None
+        self._trader: Trader | None = None
         self._allowances: AllowanceManager | None = None
         self._streams: WeakSet[EventStream] = WeakSet()
-        self._chain: Chain | None = None
-        self._pin_failure: str | None = None
-        self._markets: list[Market] | None = None
+        self._live_books: WeakSet[LiveBooks] = WeakSet()
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -100,12 +140,18 @@ class AsyncTegro:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the streams and the connections that this client made. May be repeated."""
+        """Close the streams and the connections that this client made, end what it does by itself. May be repeated."""
         self._is_closed = True
+        for books in list(self._live_books):
+            await books.aclose()
         for stream in list(self._streams):
             await stream.aclose()
+        if self._trader is not None:
+            await self._trader.aclose()
         if self._allowances is not None:
             await self._allowances.aclose()
+        if self._node is not None:
+            await self._node.aclose()
         if self._owns_session and self._session is not None:
             await self._session.close()
 
@@ -127,10 +173,17 @@ class AsyncTegro:
         """
         self._require_rest()
         if self._allowances is None:
-            self._allowances = AllowanceManager(self.environment, self._require_signer(), self.chain)
+            self._allowances = AllowanceManager(
+                self.environment,
+                self._require_signer(),
+                self.chain,
+                tokens=self._tokens,
+                require_tokens=self._require_chain().require_tokens,
+                node=self._node,
+            )
         return self._allowances
 
-    # Markets
+    # Chains, live books
 
     async def chains(self) -> list[Chain]:
         """Return every chain that the venue lists, read anew.
@@ -138,17 +191,13 @@ class AsyncTegro:
         Raises
         ------
         SigningRefused
-            If the venue has changed the exchange contract of our chain since this client first saw it. From then on
-            nothing is signed any more.
+            If our chain's exchange contract is not the one that was pinned. From then on nothing is signed or approved
+            until the change was confirmed (`pins`).
         """
-        chains = await self._require_rest().chains()
-        for chain in chains:
-            if chain.id == self.environment.chain_id:
-                self._pin(chain)
-        return chains
+        return await self._require_chain().listed()
 
     async def chain(self) -> Chain:
-        """Return the chain of the environment, as this client first saw it.
+        """Return the chain of the environment. The venue is asked again from time to time.
 
         Raises
         ------
@@ -157,156 +206,113 @@ class AsyncTegro:
         SigningRefused
             As in `chains`.
         """
-        if self._chain is None:
-            listed = await self.chains()
-            if self._chain is None:
-                names = ", ".join(f"{chain.name} ({chain.id})" for chain in listed) or "none"
-                env = self.environment
-                raise InvalidInput(
-                    f"the venue at {env.rest_url} does not list chain {env.chain_id} ({env.chain}); it lists {names}"
-                )
-        if self._pin_failure is not None:
-            raise SigningRefused(self._pin_failure)
-        return self._chain
+        return await self._require_chain().get()
 
-    async def markets(self, *, refresh: bool = False) -> list[Market]:
-        """Return every verified market of the chain, from all pages, by volume.
+    async def fresh_book(self, market: Market) -> OrderBook:
+        """Return a market's order book as it is now: a followed one that is not stale, else one read anew."""
+        followed = self.followed_book(market)
+        if followed is not None:
+            return followed
+        book = OrderBook(market.symbol)
+        book.apply_snapshot(await self._require_rest().book(market))
+        return book
 
-        Parameters
-        ----------
-        refresh
-            False answers from memory after the first call.
-        """
-        rest = self._require_rest()
-        if self._markets is None or refresh:
-            self._markets = await all_rows(
-                lambda page: rest.market_page(self.environment.chain_id, page=page, page_size=PAGE_SIZE),
-                lambda market: market.id,
-            )
-        return list(self._markets)
-
-    async def market(self, symbol: str) -> Market:
-        """Return a market by its symbol (`WETH_USDC`) or its id.
-
-        A symbol that is not known is looked for anew once, since it may just have been listed.
-
-        Raises
-        ------
-        InvalidInput
-            If there is none, or the symbol belongs to several markets; then give the id.
-        """
-        found = _named(await self.markets(), symbol) or _named(await self.markets(refresh=True), symbol)
-        if not found:
-            raise InvalidInput(f"there is no market {symbol!r} on {self.environment.chain}; `tegro markets` lists all")
-        if len(found) > 1:
-            ids = ", ".join(market.id for market in found)
-            raise InvalidInput(f"the symbol {symbol!r} belongs to {len(found)} markets; name one by its id: {ids}")
-        return found[0]
-
-    async def ticker(self, symbol: str) -> Ticker:
-        """Return a market's last 24 hours. Errors as in `market`."""
-        market = await self.market(symbol)
-        return await self._require_rest().ticker(market.chain_id, market.id)
-
-    async def book(self, symbol: str) -> BookSnapshot:
-        """Return a market's whole order book. Errors as in `market`."""
-        return await self._require_rest().book(await self.market(symbol))
-
-    async def public_trades(self, symbol: str, *, limit: int = 50) -> list[Trade]:
-        """Return a market's latest trades, `limit` at most. Errors as in `market`."""
-        return await self._require_rest().public_trades(await self.market(symbol), limit=limit)
-
-    # A wallet
-
-    async def balances(self, wallet: str | None = None) -> list[Balance]:
-        """Return what a wallet holds of every token that the venue tracks for it; None means the signer's wallet."""
-        return await self._require_rest().portfolio(self.environment.chain_id, self._wallet_or(wallet))
-
-    async def balance(self, token: Token, wallet: str | None = None) -> Decimal:
-        """Return what a wallet holds of one token, in human units; None means the signer's wallet."""
-        rest = self._require_rest()
-        return await rest.balance(self.environment.chain_id, self._wallet_or(wallet), token.address)
-
-    async def orders(
-        self, wallet: str | None = None, *, statuses: Sequence[str] = (), market: Market | None = None
-    ) -> list[Order]:
-        """Return a wallet's orders, from all pages.
-
-        Parameters
-        ----------
-        wallet
-            None means the signer's wallet.
-        statuses
-            The venue's filter words: `active`, `completed`, `cancelled`, `matched`; empty means no filter.
-        market
-            None means every market of the chain.
-        """
-        rest, owner = self._require_rest(), self._wallet_or(wallet)
-
-        async def read_page(page: int) -> tuple[list[Order], int]:
-            rows = await rest.order_page(
-                self.environment.chain_id,
-                owner,
-                page=page,
-                page_size=PAGE_SIZE,
-                market_id=market.id if market is not None else None,
-                statuses=statuses,
-            )
-            return rows, len(rows)
-
-        return await all_rows(read_page, lambda order: order.order_id)
-
-    async def order(self, order_id: str, wallet: str | None = None) -> Order | None:
-        """Return one order of a wallet; None where the venue lists none with this id."""
-        return await self._require_rest().order(self.environment.chain_id, self._wallet_or(wallet), order_id)
-
-    async def order_by_hash(self, order_hash: str) -> Order | None:
-        """Return the signer's order with this hash; None where no list of the venue has it.
-
-        The venue has no look-up by hash, so this reads the open orders, then all of them. That the order is not there
-        is weak evidence: one that was signed without an expiry may still arrive.
-        """
-        wanted = order_hash.lower()
-        for statuses in (OPEN_STATUSES, ()):
-            for order in await self.orders(statuses=statuses):
-                if order.order_hash == wanted:
-                    return order
+    def followed_book(self, market: Market) -> OrderBook | None:
+        """Return a market's book if `live_books` of this client follow it and it is not stale; else None."""
+        for books in self._live_books or ():
+            book = books.live(market)
+            if book is not None:
+                return book
         return None
 
-    async def trades_of(self, order_id: str) -> list[Trade]:
-        """Return the fills of an order; none yet is an empty list."""
-        return await self._require_rest().trades_of(order_id)
+    # Orders
 
-    # Writes
+    async def prepare(self, markets: Iterable[Market]) -> None:
+        """Do now what the first order on these markets would otherwise wait for. May be repeated.
+
+        It pins the exchange contract and the tokens, reads their decimals from the chain, reads the wallet's funds, and
+        takes up what the journal has left open. From then on an order is one HTTP request.
+
+        Raises
+        ------
+        SigningRefused
+            As in `place`.
+        TegroError
+            If the venue or the node cannot be read.
+        """
+        await self._require_trader().prepare(markets)
 
     async def place(self, request: OrderRequest) -> PlaceOutcome:
-        """Sign an order and send it, once: one HTTP request, after the chain was read once in a client's life.
+        """Check an order, sign it and send it, once: one HTTP request where everything was read before (`prepare`).
 
         The order is in the journal before it leaves. If the outcome is `Unknown`, or this call is cancelled, the order
-        may be live: do not send it again, look for its hash (`order_by_hash`).
+        may be live: do not send it again. The client looks for it (`resolve`), and what it may cost stays reserved.
 
         Raises
         ------
         InvalidInput
-            If price, quantity or value is one that the venue must refuse. Nothing was signed.
+            If price, quantity or value is one that the venue must refuse, the wallet does not hold what it may cost, a
+            limit-maker would trade at once, or it is a market order (`place_market`). Nothing was signed.
+        LimitExceeded
+            If a limit of the settings forbids it. Nothing was signed.
+        AllowanceMissing
+            If the exchange contract may not move enough. Nothing was signed.
         SigningRefused
-            If the venue changed its exchange contract, or the signer will not sign. Nothing was sent.
+            If the venue is not what was pinned, proposes something else than what was meant, or the signer will not
+            sign. Nothing was sent.
         NotConnected
             If no connection could be made. The order did not leave this machine.
         """
-        rest, signer = self._require_rest(), self._require_signer()
-        chain = await self.chain()
-        message = order_message(request, maker=signer.address, domain=_domain(chain), salt=self._salt())
-        _require_minimum_value(request.market, message, chain)
-        signature = await signer.sign_typed(message)
-        self.journal.record_signed(self._entry(request, message, signature))
-        try:
-            outcome = await rest.place(_place_body(request, message, signature))
-        except NotConnected as error:
-            self._record(Rejected(order_hash=message.order_hash, reason=f"never sent: {error}"))
-            raise
-        self._record(outcome)
-        return outcome
+        return await self._require_trader().place(request)
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest], *, concurrency: int = CONCURRENCY
+    ) -> list[PlaceOutcome | NotSent]:
+        """Place several orders and return what became of each, in their order. One that fails stops no other.
+
+        Parameters
+        ----------
+        concurrency
+            How many are under way at a time.
+
+        Raises
+        ------
+        InvalidInput
+            If `concurrency` is below 1. What is wrong with an order is in its `NotSent`.
+        """
+        return await self._require_trader().place_many(requests, concurrency)
+
+    async def place_market(
+        self,
+        market: Market,
+        side: Side,
+        quantity: Decimal,
+        *,
+        max_slippage_bps: int | None = None,
+        client_order_id: str | None = None,
+    ) -> MarketResult:
+        """Buy or sell through the book at once, and cancel what does not match.
+
+        The venue knows limit orders only (protocol 5.2), and its contract settles at the sell's limit (7.3). So a buy
+        is one order at the worst price it needs, and a sell one order per bid level at that level's price.
+
+        Parameters
+        ----------
+        quantity
+            In base.
+        max_slippage_bps
+            How much worse than the best price the worst one may be; None takes the one of the settings.
+        client_order_id
+            Name of the first order; each further one gets a number behind it.
+
+        Raises
+        ------
+        InvalidInput
+            If nobody is on the other side, or what can be filled is worth too little. Nothing was signed.
+        TegroError
+            As in `place`, for the first order. What stops a later one is in the result.
+        """
+        return await self._require_trader().place_market(market, side, quantity, max_slippage_bps, client_order_id)
 
     async def cancel(self, order_ids: Sequence[str]) -> CancelOutcome:
         """Cancel orders by their ids: one signature, one HTTP request. It may be repeated.
@@ -318,33 +324,195 @@ class AsyncTegro:
         SigningRefused, NotConnected
             As in `place`.
         """
-        rest, signer = self._require_rest(), self._require_signer()
-        unique = tuple(dict.fromkeys(order_ids))
-        if not unique:
-            raise InvalidInput("give at least one order id to cancel")
-        chain = await self.chain()
-        wallet = signer.address.lower()
-        message = CancelMessage(order_ids=unique, user=wallet, domain=_domain(chain))
-        signature = await signer.sign_typed(message)
-        return await rest.cancel(wire.CancelBody(user_address=wallet, order_ids=list(unique), signature=signature))
+        return await self._require_trader().cancel(order_ids)
 
-    async def cancel_all(self, market: Market | None = None) -> CancelOutcome:
+    async def cancel_by_hash(self, order_hash: str) -> CancelOutcome:
+        """Cancel an order of the journal whose id may not be known yet. It may be repeated.
+
+        While the order's own fate is unknown the cancel waits, also over a restart, and is sent when the order shows
+        up; the outcome is `CancelUnknown` then. Errors as in `cancel`, and `InvalidInput` for an order that this
+        journal does not know.
+        """
+        return await self._require_trader().cancel_by_hash(order_hash)
+
+    async def cancel_all(self, market: Market | None = None, *, by_endpoint: bool = False) -> CancelOutcome:
         """Cancel the signer's open orders, on one market or (None) on the whole chain.
 
-        It lists them and signs the list of ids. The venue's own cancel-all takes a signature that never changes, so
-        whoever saw it once could use it again (protocol 4.11). Errors as in `cancel`.
+        It lists them and signs the list of ids.
+
+        Parameters
+        ----------
+        by_endpoint
+            Use the venue's own cancel-all instead, for the whole chain. Its signature never changes: whoever sees it
+            once can cancel this wallet's orders with it at any later time (protocol 4.11).
+
+        Raises
+        ------
+        TegroError
+            As in `cancel`.
         """
-        self._require_signer()
-        resting = [order.order_id for order in await self.orders(statuses=OPEN_STATUSES, market=market)]
-        return await self.cancel(resting) if resting else Cancelled(cancelled=(), not_cancelled=())
+        return await self._require_trader().cancel_all(market, by_endpoint=by_endpoint)
+
+    async def panic(
+        self, *, on_chain: bool = False, revoke: bool = True, progress: Callable[[str], None] = lambda _: None
+    ) -> PanicReport:
+        """Cancel everything, take the allowances back, and report what could still execute. It may be repeated.
+
+        It goes on where a step fails, and says so in the report.
+
+        Parameters
+        ----------
+        on_chain
+            Also make the exchange contract refuse each order that is open or of unknown fate: one transaction for each.
+        revoke
+            Take back what the exchange contract may move: one transaction for each token. Without a node of the chain
+            (`rpc_url`) this fails, and the report says so.
+        progress
+            Told what is done next, in a few words.
+        """
+        trader = self._require_trader()
+
+        async def take_back() -> Sequence[ApprovalReceipt]:
+            return await self._pinned_allowances().revoke(None)
+
+        async def what_is_left() -> Sequence[AllowanceState]:
+            return await self._pinned_allowances().state(await self._tokens())
+
+        plan = PanicPlan(
+            cancel_on_chain=trader.cancel_on_chain if on_chain else None,
+            revoke=take_back if revoke else None,
+            allowances=what_is_left if self._node is not None else None,
+        )
+        return await panic(self, plan, progress=progress, sleep=self._sleep)
+
+    async def cancel_on_chain(self, order_hash: str) -> Receipt | None:
+        """Make the exchange contract refuse an order of the journal for ever. It may be repeated.
+
+        The only cancel that does not rest on the venue's word. The wallet pays for the transaction.
+
+        Returns
+        -------
+        Receipt or None
+            None where the contract has finished the order already; nothing was sent then.
+
+        Raises
+        ------
+        InvalidInput
+            If the order is not in the journal, or the environment has no `rpc_url`.
+        SigningRefused, ChainFailure
+            As in `tegro.exchange_contract.ExchangeContract.cancel_order`.
+        """
+        return await self._require_trader().cancel_on_chain(order_hash)
+
+    # Fates
+
+    async def resolve(self, order_hash: str) -> Resolution:
+        """Find out what became of an order whose outcome is `Unknown`, waiting for it. It may be repeated.
+
+        Raises
+        ------
+        InvalidInput
+            If the order is not in the journal.
+        """
+        return await self._require_trader().resolver.resolve(order_hash)
+
+    async def resume(self) -> list[Resolution]:
+        """Take up what an earlier run has left open, and return what became of each such order.
+
+        The first write of a client does this too, in the background. Call it to know before trading goes on.
+        """
+        return await self._require_trader().resolver.resume()
+
+    @property
+    def maker_orders_taken(self) -> Mapping[str, int]:
+        """How many limit-maker orders of this client took on arrival, by market symbol.
+
+        Nothing at the venue enforces what they mean (protocol 5.2): the book may move between check and arrival.
+        """
+        return self._require_trader().maker_only.taken
+
+    # Streams
 
     def stream(self, markets: Iterable[Market] = (), wallets: Iterable[str] = ()) -> EventStream:
         """Return a stream of the events of markets and wallets. It is closed with the client at the latest."""
         session = self._require_session()
         checked = [parse_address(wallet) for wallet in wallets]
-        stream = EventStream(self.environment, session, markets=markets, wallets=checked, rng=self._rng)
+        stream = _ObservedStream(self.environment, session, markets=markets, wallets=checked, rng=self._rng)
+        stream.observe = self._observe_event
         self._streams.add(stream)
         return stream
+
+    def live_books(
+        self,
+        markets: Iterable[Market],
+        wallets: Iterable[str] = (),
+        *,
+        on_change: Callable[[BookChange], None] | None = None,
+    ) -> LiveBooks:
+        """Return books of these markets that keep themselves right. They are closed with the client at the latest.
+
+        While they are followed and right, limit-maker and market orders use them instead of reading a book.
+
+        Parameters
+        ----------
+        on_change
+            Told at once of each change, for who keeps a copy of the books (`LiveBooks`).
+
+        Raises
+        ------
+        InvalidInput
+            If two of the markets have the same symbol, or a wallet is no address.
+        """
+        books = LiveBooks(self, markets, wallets, sleep=self._sleep, rng=self._rng, on_change=on_change)
+        self._live_books.add(books)
+        return books
+
+    async def candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int | None = None,
+        store: CandleStore | None = None,
+    ) -> list[Candle]:
+        """Return a market's candles, oldest first, without a gap; nothing is made up.
+
+        Parameters
+        ----------
+        start_ms
+            Unix milliseconds; the first candle holds this moment. Give it or `limit`.
+        end_ms
+            The candles open before it; None means now.
+        limit
+            How many candles, back from `end_ms`.
+        store
+            What was seen before; it learns what is read. None knows only what the venue shows now.
+
+        Raises
+        ------
+        HistoryMissing
+            If not everything of that time is known; `since_ms` says from when on it is.
+        TegroError
+            As in `tegro.candles.candle_history`.
+        """
+        market = await self.market(symbol)
+        return await candle_history(
+            self, market, interval, start_ms=start_ms, end_ms=end_ms, limit=limit, store=store, clock_ms=self._clock_ms
+        )
+
+    def candle_feed(
+        self, market: Market, interval: Interval, *, history: int = 0, store: CandleStore | None = None
+    ) -> CandleFeed:
+        """Return a market's candles, first `history` closed ones of the past, then live. Close it, or use `async with`.
+
+        Parameters
+        ----------
+        store
+            Keeps what is seen for the next time. None keeps what is needed in memory.
+        """
+        return CandleFeed(self, market, interval, history=history, store=store, clock_ms=self._clock_ms, rng=self._rng)
 
     # Inside
 
@@ -359,7 +527,7 @@ class AsyncTegro:
     def _require_rest(self) -> RestClient:
         session = self._require_session()
         if self._rest is None:
-            self._rest = RestClient(self.environment, session, rng=self._rng)
+            self._rest = RestClient(self.environment, session, sleep=self._sleep, rng=self._rng)
         return self._rest
 
     def _require_signer(self) -> Signer:
@@ -367,86 +535,68 @@ class AsyncTegro:
             raise InvalidInput("this needs a wallet: make the client with a signer")
         return self._signer
 
-    def _wallet_or(self, wallet: str | None) -> str:
-        return parse_address(wallet) if wallet is not None else self._require_signer().address.lower()
+    def _pinned_allowances(self) -> AllowanceManager:
+        """Return the approvals of the contract that was pinned, even where the venue names another one now."""
+        chain = self._require_chain()
+        return AllowanceManager(
+            self.environment, self._require_signer(), chain.pinned, tokens=self._tokens, node=self._node
+        )
 
-    def _pin(self, chain: Chain) -> None:
-        if self._chain is None:
-            self._chain = chain
-        elif chain.exchange_contract != self._chain.exchange_contract:
-            self._pin_failure = (
-                f"the venue now names {chain.exchange_contract} as exchange contract of chain {chain.id}, "
-                f"but this client began with {self._chain.exchange_contract}; nothing more is signed until a restart"
+    async def _tokens(self) -> list[Token]:
+        """Return the tokens of all markets, each once."""
+        return list(dict.fromkeys(token for market in await self.markets() for token in (market.base, market.quote)))
+
+    def _require_chain(self) -> TrustedChain:
+        rest = self._require_rest()
+        if self._trusted is None:
+            trust = Trust(self.environment, self.pins, self._node, self._on_first_use)
+            self._trusted = TrustedChain(self.environment, rest.chains, trust, clock_ms=self._clock_ms)
+        return self._trusted
+
+    def _require_trader(self) -> Trader:
+        rest, signer = self._require_rest(), self._require_signer()
+        if self._trader is None:
+            self._trader = Trader(
+                self.environment,
+                venue=self,
+                rest=rest,
+                chain=self._require_chain(),
+                node=self._node,
+                signer=signer,
+                journal=self.journal,
+                on_resolved=self._on_resolved,
+                on_taken=self._on_taken,
+                policy=self._policy,
+                clock_ms=self._clock_ms,
+                sleep=self._sleep,
+                rng=self._rng,
             )
-            raise SigningRefused(self._pin_failure)
+        return self._trader
 
-    def _salt(self) -> int:
-        # 63 bits: unique enough for any wallet, and it fits the signed column of a venue that should keep it in one.
-        return self._rng.getrandbits(63)
+    def _observe(self, orders: Iterable[Order], wallet: str) -> None:
+        """Let the trader, where there is one, see what the venue says of its orders."""
+        if self._trader is not None and wallet == self._trader.wallet:
+            for order in orders:
+                self._trader.tracking.observe(order)
 
-    def _entry(self, request: OrderRequest, message: OrderMessage, signature: str) -> JournalEntry:
-        return JournalEntry(
-            order_hash=message.order_hash,
-            maker=message.maker,
-            chain_id=request.market.chain_id,
-            market_id=request.market.id,
-            client_order_id=request.client_order_id,
-            raw_order_data=message.raw_order_data(),
-            signature=signature,
-            side=request.side,
-            price=request.price,
-            quantity=request.quantity,
-            signed_at_ms=self._clock_ms(),
-        )
-
-    def _record(self, outcome: PlaceOutcome) -> None:
-        try:
-            self.journal.record_outcome(outcome.order_hash, outcome)
-        except (JournalFailure, Closed) as error:
-            # The order's fate is known here and now; a full disk must not hide it from the caller.
-            _log.error("the outcome of order %s was not written down: %s", outcome.order_hash, error)
+    def _observe_event(self, event: OrderEvent, wallets: Collection[str]) -> None:
+        # An event does not say whose order it is; a stream that follows other wallets too could bring theirs.
+        own = self.wallet
+        if own is not None and (set(wallets) == {own.lower()} or self.journal.find(event.order.order_hash) is not None):
+            self._observe([event.order], own.lower())
 
 
-def _domain(chain: Chain) -> Domain:
-    return _domain_of(chain.id, chain.exchange_contract)
+class _ObservedStream(EventStream):
+    """A stream whose order events the client sees too, when they are read."""
+
+    observe: Callable[[OrderEvent, Collection[str]], None]
+
+    async def __anext__(self) -> StreamEvent:
+        event = await super().__anext__()
+        if isinstance(event, OrderEvent):
+            self.observe(event, self.wallets)
+        return event
 
 
-@lru_cache(maxsize=16)
-def _domain_of(chain_id: int, exchange_contract: str) -> Domain:
-    """Return one value per contract: it keeps its separator, which every order would otherwise hash again."""
-    return Domain(chain_id=chain_id, verifying_contract=exchange_contract)
-
-
-def _named(markets: Iterable[Market], symbol: str) -> list[Market]:
-    return [market for market in markets if symbol in (market.symbol, market.id)]
-
-
-def _require_minimum_value(market: Market, message: OrderMessage, chain: Chain) -> None:
-    # The minimum is stated in the chain's default quote token; what it is in another one is not known.
-    if market.quote.address != chain.default_quote_address:
-        return
-    value_wei = market.quote_wei(message.price_e18, message.total_quantity_wei)
-    if value_wei < chain.min_order_value_wei:
-        least = market.quote.from_wei(chain.min_order_value_wei)
-        value = market.quote.from_wei(value_wei)
-        raise InvalidInput(
-            f"an order on {market.symbol} must be worth at least {least} {market.quote.symbol}, was {value}"
-        )
-
-
-def _place_body(request: OrderRequest, message: OrderMessage, signature: str) -> wire.PlaceOrderBody:
-    market, is_buy = request.market, request.side is Side.BUY
-    paid, received = (market.quote, market.base) if is_buy else (market.base, market.quote)
-    return wire.PlaceOrderBody(
-        chain_id=market.chain_id,
-        base_asset=paid.address,
-        quote_asset=received.address,
-        side=1 if is_buy else 0,
-        volume_precision=str(message.total_quantity_wei),
-        price_precision=str(message.price_e18),
-        order_hash=message.order_hash,
-        raw_order_data=message.raw_order_data(),
-        signature=signature,
-        market_id=market.id,
-        market_symbol=market.symbol,
-    )
+def _tell(use: FirstUse) -> None:
+    _log.info("%s", use)

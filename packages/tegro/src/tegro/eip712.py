@@ -213,6 +213,10 @@ class OrderMessage(Struct, frozen=True, kw_only=True, dict=True):
 
     def raw_order_data(self) -> str:
         """Return the message as the JSON text that goes into `raw_order_data`, its keys sorted (protocol 6.6 E)."""
+        return self._raw_order_data
+
+    @cached_property
+    def _raw_order_data(self) -> str:
         return msgspec.json.encode(self._members(), order="sorted").decode()
 
     def _members(self) -> dict[str, object]:
