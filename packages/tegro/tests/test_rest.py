@@ -59,7 +59,7 @@ def accepted_reply(body):
 # Reads
 
 
-async def test_a_read_is_repeated_until_it_is_answered(rest, stub, golden, waits):
+async def test_defect_52_a_read_is_repeated_until_it_is_answered(rest, stub, golden, waits):
     failing = [stub.reply("", 503), stub.reply("", 500), stub.reply("{}", 429)]
     stub.answer("GET", CHAINS, *failing, stub.reply(golden("http_get_chain_list")))
     assert [chain.name for chain in await rest.chains()] == ["amoy"]
@@ -93,7 +93,7 @@ async def test_a_refused_read_is_not_repeated(rest, stub):
     assert stub.count(CHAINS) == 1
 
 
-async def test_a_read_waits_as_long_as_the_venue_asks(rest, stub, golden, waits):
+async def test_defect_51_a_read_waits_as_long_as_the_venue_asks(rest, stub, golden, waits):
     limited = stub.reply("{}", 429, {"Retry-After": "7"})
     stub.answer("GET", CHAINS, limited, stub.reply(golden("http_get_chain_list")))
     await rest.chains()
@@ -216,7 +216,7 @@ async def test_a_definite_refusal_carries_the_venues_words(rest, stub, body, tex
 
 
 @pytest.mark.parametrize("status", [302, 307, 408, 425, 429, 500, 502, 503, 504])
-async def test_any_other_status_leaves_the_fate_open_and_the_order_is_sent_once(rest, stub, body, status):
+async def test_defect_7_any_other_status_leaves_the_fate_open_and_the_order_is_sent_once(rest, stub, body, status):
     stub.answer("POST", PLACE, stub.reply('{"error":"later"}', status, {"Location": f"{stub.url}/elsewhere"}))
     outcome = await rest.place(body)
     assert outcome == Unknown(order_hash=body.order_hash, cause=f"the venue answered with HTTP {status}: later")

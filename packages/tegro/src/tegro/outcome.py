@@ -35,6 +35,40 @@ class Unknown(Struct, frozen=True, kw_only=True):
 type PlaceOutcome = Accepted | Rejected | Unknown
 
 
+class NotSent(Struct, frozen=True, kw_only=True):
+    """One of several requests that did not leave this machine: it was refused here, or no connection was made."""
+
+    error: str
+    """Name of the error class (`tegro.errors`)."""
+    reason: str
+
+
+class Absent(Struct, frozen=True, kw_only=True):
+    """No list of the venue has the order. Weak evidence: a signed order can be taken later, so it may still execute.
+
+    Its funds stay reserved and its hash stays watched.
+    """
+
+    order_hash: str
+    reason: str
+    """What was looked at."""
+
+
+class SeenOnChain(Struct, frozen=True, kw_only=True):
+    """The exchange contract knows the order, although no list of the venue has it: it was executed or cancelled there.
+
+    Source: `remaining` of protocol 7.3.
+    """
+
+    order_hash: str
+    remaining_wei: int
+    """What may still execute, in the smallest unit of the base token; 0: nothing more."""
+
+
+type Resolution = Accepted | SeenOnChain | Rejected | Absent | Unknown
+"""What `tegro.resolver` found out about an order. `Unknown`: it could not look well enough in the time it had."""
+
+
 class Cancelled(Struct, frozen=True, kw_only=True):
     """The venue answered a cancel: which of the ids it cancelled, and which it did not."""
 
@@ -59,3 +93,8 @@ class CancelUnknown(Struct, frozen=True, kw_only=True):
 
 
 type CancelOutcome = Cancelled | CancelRejected | CancelUnknown
+
+
+def not_sent(error: Exception) -> NotSent:
+    """Return the value for a request that an error kept from being sent."""
+    return NotSent(error=type(error).__name__, reason=str(error))
