@@ -1,7 +1,8 @@
 """A trader that dies while it places one order. Run by the tests: URL, key, journal, where it is to die.
 
-`before signed`, `after signed`, `before outcome` and `after outcome` are around the two writes into the journal; at
-`never` the parent kills it while its request is under way.
+`before signed`, `after signed`, `before outcome` and `after outcome` are around the two calls of the journal, `after
+written` is when the acceptance is in the file, a moment later; at `never` the parent kills it while its request is under
+way.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from tegro.client import AsyncTegro
 from tegro.journal import JournalEntry, SqliteJournal
+from tegro.journal.sqlite import ACCEPTANCE_SECS
 from tegro.model import OrderRequest, Side
 from tegro.outcome import Resolution
 from tegro.settings import Settings
@@ -43,6 +45,10 @@ class MortalJournal(SqliteJournal):
         super().record_outcome(order_hash, outcome)
         self._die_at("after outcome")
 
+    def _write_now(self) -> None:
+        super()._write_now()
+        self._die_at("after written")
+
     def _die_at(self, step: str) -> None:
         if step == self._dies:
             die()
@@ -65,6 +71,7 @@ async def main(rest_url: str, key: str, journal_path: str, dies: str) -> None:
                 client_order_id="the one",
             )
         )
+        await asyncio.sleep(2 * ACCEPTANCE_SECS)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -461,7 +461,8 @@ def wallet(localnet):
         ("before signed", [], None),
         ("after signed", [Absent], EntryState.ABSENT),
         ("before outcome", [Accepted], EntryState.ACCEPTED),
-        ("after outcome", [], EntryState.ACCEPTED),
+        ("after outcome", [Accepted], EntryState.ACCEPTED),
+        ("after written", [], EntryState.ACCEPTED),
     ],
 )
 async def test_a_process_that_dies_at_a_step_of_the_journal(
