@@ -47,7 +47,8 @@ from tegro.resolver import ResolverPolicy
 from tegro.rest import RestClient
 from tegro.settings import Environment
 from tegro.signer import Signer
-from tegro.stream import EventStream, OrderEvent, StreamEvent
+from tegro.stream import EventStream, OrderEvent
+from tegro.tracking import ObservedStream
 from tegro.trader import Trader
 from tegro.trust import Trust
 from tegro.trusted_chain import TrustedChain
@@ -354,7 +355,7 @@ class AsyncTegro(VenueReader):
         return await self._require_trader().cancel_all(market, by_endpoint=by_endpoint)
 
     async def panic(
-        self, *, on_chain: bool = False, revoke: bool = True, progress: Callable[[str], None] = lambda _: None
+        self, *, on_chain: bool = False, revoke: bool = True, progress: Callable[[str], None] | None = None
     ) -> PanicReport:
         """Cancel everything, take the allowances back, and report what could still execute. It may be repeated.
 
@@ -368,7 +369,7 @@ class AsyncTegro(VenueReader):
             Take back what the exchange contract may move: one transaction for each token. Without a node of the chain
             (`rpc_url`) this fails, and the report says so.
         progress
-            Told what is done next, in a few words.
+            Told what is done next, in a few words; None tells nobody.
         """
         trader = self._require_trader()
 
@@ -437,7 +438,7 @@ class AsyncTegro(VenueReader):
         """Return a stream of the events of markets and wallets. It is closed with the client at the latest."""
         session = self._require_session()
         checked = [parse_address(wallet) for wallet in wallets]
-        stream = _ObservedStream(self.environment, session, markets=markets, wallets=checked, rng=self._rng)
+        stream = ObservedStream(self.environment, session, markets=markets, wallets=checked, rng=self._rng)
         stream.observe = self._observe_event
         self._streams.add(stream)
         return stream
@@ -584,18 +585,6 @@ class AsyncTegro(VenueReader):
         own = self.wallet
         if own is not None and (set(wallets) == {own.lower()} or self.journal.find(event.order.order_hash) is not None):
             self._observe([event.order], own.lower())
-
-
-class _ObservedStream(EventStream):
-    """A stream whose order events the client sees too, when they are read."""
-
-    observe: Callable[[OrderEvent, Collection[str]], None]
-
-    async def __anext__(self) -> StreamEvent:
-        event = await super().__anext__()
-        if isinstance(event, OrderEvent):
-            self.observe(event, self.wallets)
-        return event
 
 
 def _tell(use: FirstUse) -> None:

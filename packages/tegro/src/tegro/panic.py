@@ -18,9 +18,8 @@ from tegro.journal import UNRESOLVED, EntryState, Journal, JournalEntry
 from tegro.model import Order
 from tegro.outcome import CancelOutcome
 from tegro.settings import Environment
+from tegro.trader import IDS_PER_CANCEL
 
-IDS_PER_CANCEL: Final = 50
-"""Ids in one signed cancel; the largest list that the venue takes is not known (protocol 15)."""
 ATTEMPTS: Final = 5
 RETRY_SECS: Final = 0.5
 
@@ -89,7 +88,7 @@ async def panic(
     client: PanicClient,
     plan: PanicPlan,
     *,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> PanicReport:
     """Stop this wallet and report what could still execute. It may be repeated, and goes on where a step fails.
@@ -101,7 +100,7 @@ async def panic(
     plan
         What to do beyond cancelling.
     progress
-        Told what is done next, in a few words.
+        Told what is done next, in a few words; None tells nobody.
     sleep
         For the waits between attempts.
     """
@@ -110,10 +109,12 @@ async def panic(
 
 
 class _Run:
-    def __init__(self, client: PanicClient, plan: PanicPlan, progress: Callable[[str], None], sleep: Sleep) -> None:
+    def __init__(
+        self, client: PanicClient, plan: PanicPlan, progress: Callable[[str], None] | None, sleep: Sleep
+    ) -> None:
         self._client = client
         self._plan = plan
-        self._progress = progress
+        self._tell = progress
         self._sleep = sleep
         self._failures: list[Failure] = []
 
@@ -134,6 +135,10 @@ class _Run:
             still_allowed=None if allowances is None else tuple(each for each in allowances if each.allowance_wei),
             failures=tuple(self._failures),
         )
+
+    def _progress(self, words: str) -> None:
+        if self._tell is not None:
+            self._tell(words)
 
     async def _cancel_all(self) -> tuple[list[Order], list[Order]]:
         """Return the orders that were open, and those that still are."""

@@ -308,7 +308,7 @@ class Tegro(TegroBase):
         return self._call(self._twin.cancel_all(market, by_endpoint=by_endpoint))
 
     def panic(
-        self, *, on_chain: bool = False, revoke: bool = True, progress: Callable[[str], None] = lambda _: None
+        self, *, on_chain: bool = False, revoke: bool = True, progress: Callable[[str], None] | None = None
     ) -> PanicReport:
         """Cancel everything, take the allowances back, and report what could still execute. It may be repeated.
 
@@ -322,7 +322,7 @@ class Tegro(TegroBase):
             Take back what the exchange contract may move: one transaction for each token. Without a node of the chain
             (`rpc_url`) this fails, and the report says so.
         progress
-            Told what is done next, in a few words.
+            Told what is done next, in a few words; None tells nobody.
         """
         return self._call(self._twin.panic(on_chain=on_chain, revoke=revoke, progress=progress))
 

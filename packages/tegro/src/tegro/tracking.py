@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, Final
 
 from tegro.errors import Closed, JournalFailure, TegroError
@@ -12,6 +12,7 @@ from tegro.maker_only import MakerOnlyWatch
 from tegro.model import Order, OrderRequest, OrderType, Trade
 from tegro.outcome import Accepted, PlaceOutcome, Unknown
 from tegro.resolver import Resolver
+from tegro.stream import EventStream, OrderEvent, StreamEvent
 
 _log = logging.getLogger(__name__)
 
@@ -131,3 +132,15 @@ class OrderTracking:
             _log.warning("%s", error)
         elif error is not None:
             _log.error("unforeseen", exc_info=error)
+
+
+class ObservedStream(EventStream):
+    """A stream whose order events the client sees too, when they are read."""
+
+    observe: Callable[[OrderEvent, Collection[str]], None]
+
+    async def __anext__(self) -> StreamEvent:
+        event = await super().__anext__()
+        if isinstance(event, OrderEvent):
+            self.observe(event, self.wallets)
+        return event

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from decimal import Decimal
+from itertools import batched
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -55,6 +56,8 @@ from tegro.venue_reader import OPEN_STATUSES
 HOLDING_STATUSES: Final = ("active", "matched")
 """Filter words of the orders that hold funds: those that rest, and those that matched and have to settle (4.12)."""
 BPS: Final = 10_000
+IDS_PER_CANCEL: Final = 50
+"""Ids in one signed cancel; the largest list that the venue takes is not known (protocol 15)."""
 
 
 class Venue(Protocol):
@@ -289,7 +292,19 @@ class Trader:
             return await self._desk.cancel_all_by_endpoint()
         resting = await self._venue.orders(statuses=OPEN_STATUSES)
         ids = [order.order_id for order in resting if market is None or order.market_id == market.id]
-        return await self.cancel(ids) if ids else Cancelled(cancelled=(), not_cancelled=())
+        return await self._cancel_in_parts(ids)
+
+    async def _cancel_in_parts(self, order_ids: Sequence[str]) -> CancelOutcome:
+        """Cancel any number of orders; the first answer that is none ends it, and is returned."""
+        cancelled: tuple[str, ...] = ()
+        not_cancelled: tuple[str, ...] = ()
+        for part in batched(order_ids, IDS_PER_CANCEL):
+            outcome = await self.cancel(part)
+            if not isinstance(outcome, Cancelled):
+                return outcome
+            cancelled += outcome.cancelled
+            not_cancelled += outcome.not_cancelled
+        return Cancelled(cancelled=cancelled, not_cancelled=not_cancelled)
 
     async def cancel_on_chain(self, order_hash: str) -> Receipt | None:
         """Make the contract refuse an order for ever. See `AsyncTegro.cancel_on_chain`."""

@@ -1,15 +1,42 @@
 """The program `tegro`."""
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
 
 import typer
 
 from tegro import __version__
-from tegro.cli import reading, trading, verifying
+from tegro.cli import (
+    approving,
+    charting,
+    doctor,
+    ordering,
+    pinning,
+    reading,
+    records,
+    stopping,
+    verifying,
+    wallets,
+)
+from tegro.cli.output import tell
 from tegro.cli.plugins import add_commands
 from tegro.errors import InvalidInput, TegroError
+
+_LOOKING: Final[Sequence[Callable[..., None]]] = (
+    reading.markets,
+    reading.book,
+    reading.trades,
+    charting.candles,
+    reading.balances,
+    records.orders,
+    records.fills,
+)
+_GUARDING: Final[Sequence[Callable[..., None]]] = (stopping.panic, stopping.watchdog, doctor.doctor, verifying.verify)
+_EXIT_CODES: Final = (
+    "Exit codes: 0 done; 1 refused, failed, or something is not as it should be (doctor, verify, panic, pins); "
+    "2 wrong input; 3 the fate of an order or a cancel is not known; 130 interrupted."
+)
 
 
 def build_app() -> typer.Typer:
@@ -18,14 +45,19 @@ def build_app() -> typer.Typer:
         name="tegro",
         no_args_is_help=True,
         help="Tegro, a self-custodial order-book exchange, from the command line.",
+        epilog=_EXIT_CODES,
         # A traceback with local variables could show a key.
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for command in (reading.markets, reading.book, reading.balances, reading.orders, trading.allowance):
-        app.command()(command)
-    app.command()(verifying.verify)
-    app.add_typer(trading.order_app, name="order")
+    for look in _LOOKING:
+        app.command()(look)
+    app.add_typer(ordering.app, name="order")
+    app.add_typer(approving.app, name="allowance")
+    app.add_typer(wallets.app, name="wallet")
+    app.add_typer(pinning.app, name="pins")
+    for check in _GUARDING:
+        app.command()(check)
     return app
 
 
@@ -66,5 +98,5 @@ def _root(
 
 
 def _fail(sentence: str, code: int) -> None:
-    typer.echo(f"tegro: {sentence}", err=True)
+    tell(f"tegro: {sentence}")
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""What every command needs: its common options, the settings, the key, and a client for the time of one command."""
+"""What every command needs: its common options, the settings, and a client for the time of one task."""
 
 import asyncio
 import os
@@ -8,44 +8,126 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from tegro.cli.output import tell
+from tegro.cli.signing import KEY_VARIABLE, SIGNER_VARIABLE, WatchedWallet, open_signer, wallet_of
 from tegro.errors import InvalidInput
 
 if TYPE_CHECKING:
     from tegro.client import AsyncTegro
+    from tegro.pins import FirstUse
     from tegro.settings import Environment
     from tegro.signer import Signer
 
-KEY_VARIABLE: Final = "TEGRO_PRIVATE_KEY"
 SETTINGS_VARIABLE: Final = "TEGRO_SETTINGS"
 
 EnvironmentName = Annotated[str, typer.Option("--env", help="mainnet, testnet or localnet.", envvar="TEGRO_ENV")]
 ChainName = Annotated[str | None, typer.Option("--chain", help="Chain; the settings or the first one by default.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WalletAddress = Annotated[str | None, typer.Option("--wallet", help=f"Address; that of ${KEY_VARIABLE} by default.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree beforehand: nobody is asked.")]
+SignerName = Annotated[
+    str | None,
+    typer.Option(
+        "--signer",
+        help=f"keystore:PATH or web3signer:URL#0xADDRESS; ${SIGNER_VARIABLE}, else the key in ${KEY_VARIABLE}.",
+    ),
+]
+WalletAddress = Annotated[str | None, typer.Option("--wallet", help="Address; that of the signer by default.")]
 
 
-def run[T](
-    environment: str, chain: str | None, task: "Callable[[AsyncTegro], Awaitable[T]]", *, needs_key: bool = False
-) -> T:
-    """Run a task with a client that is closed after it.
+class Access:
+    """A venue, for one wallet or for none. Each task gets a client of its own, closed after it.
+
+    Parameters
+    ----------
+    environment
+        The venue and the chain.
+    signer
+        The wallet; None for what needs none.
+    keeps_record
+        Whether signed orders are written into the journal of the home folder.
+    """
+
+    def __init__(
+        self, environment: "Environment", signer: "Signer | None" = None, *, keeps_record: bool = False
+    ) -> None:
+        self.environment = environment
+        self.signer = signer
+        self._keeps_record = keeps_record
+
+    def run[T](self, task: "Callable[[AsyncTegro], Awaitable[T]]") -> T:
+        """Run a task with a client and return what it returns."""
+        return asyncio.run(self._run(task))
+
+    async def _run[T](self, task: "Callable[[AsyncTegro], Awaitable[T]]") -> T:
+        from tegro.client import AsyncTegro
+        from tegro.journal import SqliteJournal
+        from tegro.pins import pin_book
+        from tegro.web3signer import Web3Signer
+
+        environment = self.environment
+        pins = pin_book(environment, pins_path())
+        journal = SqliteJournal(journal_path(environment.name)) if self._keeps_record else None
+        try:
+            async with AsyncTegro(
+                environment,
+                signer=self.signer,
+                journal=journal,
+                pins=pins,
+                # Localnet's contracts are new with each start, so nothing about them is remembered or worth telling.
+                on_first_use=_ignore if environment.name == "localnet" else _tell_first_use,
+            ) as client:
+                return await task(client)
+        finally:
+            if journal is not None:
+                journal.close()
+            if isinstance(self.signer, Web3Signer):
+                await self.signer.aclose()
+
+
+def public(environment: str, chain: str | None) -> Access:
+    """Return access that needs no wallet.
 
     Raises
     ------
     InvalidInput
-        If the settings are wrong, or the key is needed and missing.
+        If the settings are wrong.
     """
-    return asyncio.run(_with_client(load_environment(environment, chain), task, needs_key=needs_key))
+    return Access(load_environment(environment, chain))
+
+
+def watching(environment: str, chain: str | None, signer: str | None, wallet: str | None = None) -> Access:
+    """Return access that looks at a wallet and signs nothing; errors as in `public` and `wallet_of`."""
+    loaded = load_environment(environment, chain)
+    return Access(loaded, WatchedWallet(wallet or wallet_of(signer)))
+
+
+def signing(environment: str, chain: str | None, signer: str | None) -> Access:
+    """Return access that may sign; errors as in `public` and `open_signer`."""
+    loaded = load_environment(environment, chain)
+    return Access(loaded, open_signer(signer), keeps_record=True)
 
 
 def load_environment(name: str, chain: str | None) -> "Environment":
-    """Return an environment from the settings file: `$TEGRO_SETTINGS`, `./tegro.toml`, or `~/.tegro/tegro.toml`."""
+    """Return an environment from the settings file, checked."""
     from tegro.settings import Settings
 
+    return Settings.load(settings_path()).environment(name, chain)
+
+
+def settings_path() -> Path | None:
+    """Return the settings file: `$TEGRO_SETTINGS`, `./tegro.toml`, or `~/.tegro/tegro.toml`; None where there is none.
+
+    Raises
+    ------
+    InvalidInput
+        If the variable names a file that is not there.
+    """
     named = os.environ.get(SETTINGS_VARIABLE)
     if named and not Path(named).exists():
         raise InvalidInput(f"{SETTINGS_VARIABLE} names the file {named}, which is not there")
     candidates = [Path(named)] if named else [Path("tegro.toml"), home() / "tegro.toml"]
-    return Settings.load(next((path for path in candidates if path.exists()), None)).environment(name, chain)
+    return next((path for path in candidates if path.exists()), None)
 
 
 def home() -> Path:
@@ -53,29 +135,22 @@ def home() -> Path:
     return Path(os.environ.get("TEGRO_HOME") or Path.home() / ".tegro")
 
 
-async def _with_client[T](
-    environment: "Environment", task: "Callable[[AsyncTegro], Awaitable[T]]", *, needs_key: bool
-) -> T:
-    from tegro.client import AsyncTegro
-    from tegro.journal import SqliteJournal
+def journal_path(environment: str) -> Path:
+    """Return the file of the journal of the orders that were signed for an environment.
 
-    signer = _signer()
-    if not needs_key:
-        async with AsyncTegro(environment, signer=signer) as client:
-            return await task(client)
-    if signer is None:
-        raise InvalidInput(f"this needs a wallet: put its private key into the environment variable {KEY_VARIABLE}")
-    home().mkdir(parents=True, exist_ok=True)
-    journal = SqliteJournal(home() / "journal.sqlite3")
-    try:
-        async with AsyncTegro(environment, signer=signer, journal=journal) as client:
-            return await task(client)
-    finally:
-        journal.close()
+    Each has its own: what a localnet of yesterday never took must not be looked for on another venue.
+    """
+    return home() / f"journal-{environment}.sqlite3"
 
 
-def _signer() -> "Signer | None":
-    from tegro.signer import LocalSigner
+def pins_path() -> Path:
+    """Return the file of what venues said of their contracts."""
+    return home() / "pins.json"
 
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    return LocalSigner(key) if key else None
+
+def _tell_first_use(use: "FirstUse") -> None:
+    tell(f"first use: {use}")
+
+
+def _ignore(_: "FirstUse") -> None:
+    pass

@@ -95,9 +95,9 @@ class SqliteJournal:
     survives `kill -9` of the process. Two writers at once wait for each other, at most two seconds. Only its owner can
     read the file: it holds signatures of live orders. A file of an older version of this package is brought up to date.
 
-    Inside an event loop acceptances are written together, up to `ACCEPTANCE_SECS` later; this object shows them at once.
-    What must not be lost was written before the order was sent: an order that a killed process leaves as signed is
-    looked for.
+    Inside an event loop acceptances are written together, up to `ACCEPTANCE_SECS` later; this object shows them at
+    once. What must not be lost was written before the order was sent: an order that a killed process leaves as signed
+    is looked for.
 
     Parameters
     ----------
