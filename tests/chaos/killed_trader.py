@@ -1,8 +1,8 @@
 """A trader that dies while it places one order. Run by the tests: URL, key, journal, where it is to die.
 
 `before signed`, `after signed`, `before outcome` and `after outcome` are around the two calls of the journal, `after
-written` is when the acceptance is in the file, a moment later; at `never` the parent kills it while its request is under
-way.
+written` is when the acceptance is in the file, a moment later; at `never` the parent kills it while its request is
+under way.
 """
 
 import asyncio
