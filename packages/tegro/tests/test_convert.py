@@ -1,18 +1,48 @@
 """Wire structs to model values: the golden files, both spellings, and what must be refused."""
 
+import copy
+import json
+import pickle
 from decimal import Decimal, InvalidOperation, localcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import DecodeError, Raw
 
 from tegro import convert, wire
 from tegro.model import OrderStatus, Side, TradeState
+from tegro.resting_levels import RestingLevels
 
 
 def decode(text, shape):
     return wire.decode(text.encode() if isinstance(text, str) else text, shape)
+
+
+def read_carefully(body, symbol):
+    return convert.snapshot_of(decode(body, convert.DepthReading), symbol)
+
+
+def body_of(bids, asks):
+    """Return a snapshot's JSON; each level is two JSON texts, quoted or bare."""
+    sides = (
+        ",".join(f'{{"price":{price},"quantity":{quantity}}}' for price, quantity in side) for side in (bids, asks)
+    )
+    bid_text, ask_text = sides
+    return f'{{"timestamp":1718543004,"bids":[{bid_text}],"asks":[{ask_text}]}}'.encode()
+
+
+def quoted_body(bids, asks):
+    return body_of(*([(json.dumps(price), json.dumps(quantity)) for price, quantity in side] for side in (bids, asks)))
+
+
+def outcome_of(read, body):
+    """Return the levels that were read, to the last digit; or that they were refused."""
+    try:
+        snapshot = read(body, "X")
+    except (DecodeError, ValueError):
+        return "refused"
+    return [[(str(level.price), str(level.quantity)) for level in side] for side in (snapshot.bids, snapshot.asks)]
 
 
 def test_the_chain_of_the_golden_file(golden):
@@ -123,15 +153,17 @@ def test_defect_41_a_balance_is_exact_and_defect_42_what_orders_hold_is_not_avai
     assert convert.balance_of(entry).available == Decimal(10010)
 
 
-def test_a_snapshot_is_sorted_whatever_the_venue_sent(golden):
-    snapshot = convert.snapshot_of(decode(golden("http_get_depth"), convert.DepthReading), "WETH_USDT")
+@pytest.mark.parametrize("read", [convert.read_snapshot, read_carefully])
+def test_a_snapshot_is_sorted_whatever_the_venue_sent(golden, read):
+    snapshot = read(golden("http_get_depth"), "WETH_USDT")
     assert [level.price for level in snapshot.bids] == [Decimal("3490.0"), Decimal("3489.5")]
     assert [level.price for level in snapshot.asks] == [Decimal("3490.2"), Decimal("3492.0")]
     assert snapshot.timestamp_ms == 1718543004000
 
 
-def test_defect_21_a_side_that_is_null_or_missing_is_empty(golden):
-    snapshot = convert.snapshot_of(decode(golden("http_get_depth_null_side"), convert.DepthReading), "X")
+@pytest.mark.parametrize("read", [convert.read_snapshot, read_carefully])
+def test_defect_21_a_side_that_is_null_or_missing_is_empty(golden, read):
+    snapshot = read(golden("http_get_depth_null_side"), "X")
     assert snapshot.asks == () or snapshot.bids == ()
     change = convert.change_of(decode('{"symbol":"X","bids":null,"timestamp":1709294334}', convert.DiffReading))
     assert (change.bids, change.asks) == ((), ())
@@ -158,15 +190,123 @@ def test_a_level_that_cannot_be_written_out_is_refused_whatever_the_decimal_cont
         with localcontext() as context:
             context.traps[InvalidOperation] = traps
             with pytest.raises(ValueError, match="a number on the wire is out of range"):
-                convert.snapshot_of(decode(body, convert.DepthReading), "X")
+                convert.read_snapshot(body.encode(), "X")
 
 
 def test_an_empty_level_is_left_out_of_a_snapshot_and_stays_in_a_change():
     levels = '[{"price":"3","quantity":"0e-999999999"},{"price":2,"quantity":-0},{"price":"1","quantity":1.5}]'
-    snapshot = convert.snapshot_of(decode(f'{{"asks":{levels}}}', convert.DepthReading), "X")
+    snapshot = convert.read_snapshot(f'{{"asks":{levels}}}'.encode(), "X")
     assert [str(level.price) for level in snapshot.asks] == ["1"]
     change = convert.change_of(decode(f'{{"symbol":"X","asks":{levels}}}', convert.DiffReading))
     assert [str(level.quantity) for level in change.asks] == ["0", "0", "1.5"]
+
+
+FALLING = [("10.5", "1"), ("10.4", "0.25"), ("9.75", "12")]
+UNIFORM = [("10.50", "1"), ("10.40", "0.25"), ("09.75", "12")]
+
+
+@pytest.mark.parametrize("asks", [FALLING, FALLING[::-1], UNIFORM, UNIFORM[::-1]])
+@pytest.mark.parametrize("bids", [FALLING, FALLING[::-1], UNIFORM, UNIFORM[::-1], []])
+def test_plain_levels_in_either_order_stay_text(bids, asks):
+    snapshot = convert.read_snapshot(quoted_body(bids, asks), "X")
+    assert isinstance(snapshot.bids, RestingLevels)
+    assert isinstance(snapshot.asks, RestingLevels)
+    assert [level.price for level in snapshot.bids] == sorted((Decimal(price) for price, _ in bids), reverse=True)
+    assert [level.price for level in snapshot.asks] == [Decimal("9.75"), Decimal("10.4"), Decimal("10.5")]
+    assert [str(level.quantity) for level in snapshot.asks] == ["12", "0.25", "1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0", "0.0", ".", "", "00", "-1", "+1", "1e1", "1_0", " 1", "1 ", "1 1", "1..5", "1.2.3", "1,5", "0x1", "x"),
+        *("NaN", "Infinity", "1\n", "1\u0000", "\u0661", "\uff11", "1\u00e9"),
+        *("1" * 61, "1" + "0" * 77, "0." + "0" * 77 + "1"),
+    ],
+)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_what_is_not_plain_is_read_as_carefully_as_before(text, position):
+    for other in range(2):
+        levels = list(FALLING)
+        levels[position] = (text, "1") if other else (levels[position][0], text)
+        for bids, asks in ((levels, FALLING), (FALLING, levels)):
+            body = quoted_body(bids, asks)
+            assert outcome_of(convert.read_snapshot, body) == outcome_of(read_carefully, body)
+
+
+def test_prices_that_are_not_in_order_or_come_twice_do_not_stay_text():
+    for prices in (["1", "3", "2"], ["3", "3", "2"], ["3", "3.0", "2"], ["3.0", "2.0", "2.0"], ["2", "2"]):
+        levels = [(price, str(number + 1)) for number, price in enumerate(prices)]
+        for bids, asks in ((levels, []), ([], levels)):
+            snapshot = convert.read_snapshot(quoted_body(bids, asks), "X")
+            assert isinstance(snapshot.bids, tuple)
+            assert isinstance(snapshot.asks, tuple)
+            assert outcome_of(convert.read_snapshot, quoted_body(bids, asks)) == outcome_of(
+                read_carefully, quoted_body(bids, asks)
+            )
+
+
+NUMBERS = (
+    st.decimals(min_value=0, max_value=200, places=2).map(str)
+    | st.integers(0, 30).map(str)
+    | st.sampled_from(["3490.10", "3490.1", "03490.1", "3490", "99.9", "100.0", "1e3", "1E-5", "0e5", "-0"])
+)
+LITERALS = st.tuples(NUMBERS, st.booleans()).map(lambda each: f'"{each[0]}"' if each[1] else each[0])
+SIDES = st.lists(st.tuples(LITERALS, LITERALS), max_size=6)
+GARBAGE = st.text(alphabet="0123456789.eE+-_ xaN\u0661", max_size=5)
+STRANGE_SIDES = st.lists(st.tuples(GARBAGE, GARBAGE), max_size=2)
+
+
+@given(SIDES, SIDES)
+def test_a_snapshot_is_the_same_as_one_whose_numbers_were_all_made(bids, asks):
+    body = body_of(bids, asks)
+    assert outcome_of(convert.read_snapshot, body) == outcome_of(read_carefully, body)
+
+
+@given(STRANGE_SIDES, STRANGE_SIDES)
+def test_garbage_is_refused_when_it_is_read_and_never_later(bids, asks):
+    body = quoted_body(bids, asks)
+    assert outcome_of(convert.read_snapshot, body) == outcome_of(read_carefully, body)
+
+
+PLAIN = st.decimals(min_value=Decimal("0.01"), max_value=10_000, places=2)
+
+
+@given(
+    st.lists(PLAIN, unique=True, max_size=12),
+    st.booleans(),
+    st.lists(st.integers(-15, 15) | st.slices(12), max_size=8),
+)
+def test_levels_that_are_text_read_like_a_tuple(prices, is_shortened, indices):
+    falling = sorted(prices, reverse=True)
+    texts = [f"{price.normalize():f}" if is_shortened else str(price) for price in falling]
+    levels = convert.read_snapshot(quoted_body([(text, "1") for text in texts], []), "X").bids
+    assert len(levels) == len(falling)
+    for index in indices:
+        if isinstance(index, int) and not -len(falling) <= index < len(falling):
+            with pytest.raises(IndexError):
+                levels[index]
+            continue
+        found = levels[index]
+        assert [each.price for each in (found if isinstance(index, slice) else [found])] == (
+            falling[index] if isinstance(index, slice) else [falling[index]]
+        )
+        assert levels[index] == found
+    assert [each.price for each in levels] == falling
+    assert all(once is again for once, again in zip(levels, levels, strict=True))
+
+
+def test_levels_that_are_text_equal_a_tuple_and_can_be_copied():
+    body = quoted_body(FALLING, FALLING)
+    text, made = convert.read_snapshot(body, "X"), read_carefully(body, "X")
+    assert text == made
+    assert made == text
+    assert text == convert.read_snapshot(body, "X")
+    assert text.bids != text.asks
+    assert text.bids != list(made.bids)
+    assert (hash(text), repr(text)) == (hash(made), repr(made))
+    assert copy.deepcopy(convert.read_snapshot(body, "X")) == made
+    assert pickle.loads(pickle.dumps(convert.read_snapshot(body, "X"))) == made
 
 
 @pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", '"1e100"', '"NaN"', '"Infinity"', '"x"', "null", "[]"])

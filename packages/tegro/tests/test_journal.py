@@ -691,11 +691,12 @@ async def test_closing_writes_what_waits(path):
 
 async def test_an_acceptance_that_cannot_be_written_waits_on_and_is_said(sqlite_journal, path, caplog):
     sqlite_journal.record_signed(entry())
-    sqlite_journal._connection.execute("PRAGMA query_only = 1")
+    refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'not now'); END"
+    sqlite_journal._connection.execute(refuse)
     sqlite_journal.record_outcome(HASH, accepted())
     await until(lambda: "1 acceptances are not written down yet" in caplog.text)
     assert state_in_file(path) == "signed"
-    sqlite_journal._connection.execute("PRAGMA query_only = 0")
+    sqlite_journal._connection.execute("DROP TRIGGER refuse")
     assert sqlite_journal.find(HASH).state is EntryState.ACCEPTED
     assert state_in_file(path) == "accepted"
 

@@ -1,11 +1,13 @@
 """The local book: absolute totals, staleness, replay over a snapshot, and what taking a quantity comes to."""
 
+import json
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tegro import convert
 from tegro.model import BookChange, BookLevel, BookSnapshot, Side
 from tegro.order_book import NO_SNAPSHOT, OrderBook
 
@@ -270,3 +272,93 @@ def test_a_snapshot_fetched_at_any_time_meanwhile_changes_nothing(first, changes
             # Stamped in whole seconds, as the venue does.
             book.apply_change(change(bids=changes[number][0], at_ms=number * 300 // 1000 * 1000))
     assert {each.price: each.quantity for each in book.bids()} == truth
+
+
+WRITINGS = st.sampled_from(["{}", "{}.0", "{}.00", "0{}", "{}e0"])
+"""Ways to write a whole number: a snapshot with some of them stays text, one with others does not."""
+WRITTEN = st.lists(st.tuples(st.integers(1, 12), WRITINGS, st.integers(0, 3), WRITINGS), max_size=6)
+AS_THE_VENUE = st.dictionaries(st.integers(10, 20), st.tuples(st.integers(1, 3), WRITINGS), max_size=6).map(
+    lambda totals: [(price, "{}.0", *totals[price]) for price in sorted(totals, reverse=True)]
+)
+QUERIES = st.lists(st.tuples(CHANGES, CHANGES), max_size=4)
+
+
+def read_side(rows):
+    """Return one side as JSON, and as a plain dictionary of totals; a later level replaces an earlier one."""
+    written = [
+        {"price": price_form.format(price), "quantity": quantity_form.format(quantity)}
+        for price, price_form, quantity, quantity_form in rows
+    ]
+    return written, {Decimal(price): Decimal(quantity) for price, _, quantity, _ in rows if quantity}
+
+
+def naive_side(totals, is_bid):
+    return sorted(((price, total) for price, total in totals.items() if total), reverse=is_bid)
+
+
+def naive_cost(rows, quantity):
+    """Return what is taken and what it costs."""
+    taken = cost = Decimal(0)
+    for price, total in rows:
+        part = min(total, quantity - taken)
+        taken, cost = taken + part, cost + part * price
+    return taken, cost
+
+
+def check_side(book, side, rows, quantity):
+    """Look at a side in every way, a little of it first, so that what is made later is looked at too."""
+    is_bid = side is Side.BUY
+    best = book.best_bid if is_bid else book.best_ask
+    assert (best and (best.price, best.quantity)) == (rows[0] if rows else None)
+    sweep = book.vwap_for(side.opposite, quantity)
+    assert (sweep and (sweep.quantity, sweep.cost)) == (naive_cost(rows, quantity) if rows else None)
+    for count in (2, 0, None):
+        found = book.bids(count) if is_bid else book.asks(count)
+        assert [(each.price, each.quantity) for each in found] == rows[:count]
+    within = [total for price, total in rows if (price >= 6 if is_bid else price <= 6)]
+    assert book.depth(side, Decimal(6)) == sum(within)
+
+
+@given(WRITTEN | AS_THE_VENUE, WRITTEN | AS_THE_VENUE, QUERIES, st.integers(1, 20).map(Decimal))
+def test_a_book_of_a_snapshot_in_any_writing_is_what_a_plain_dictionary_is(bid_rows, ask_rows, changes, quantity):
+    (bids_written, bids), (asks_written, asks) = read_side(bid_rows), read_side(ask_rows)
+    body = json.dumps({"timestamp": 100, "bids": bids_written, "asks": asks_written}).encode()
+    book = OrderBook("X")
+    book.apply_snapshot(convert.read_snapshot(body, "X"))
+    for bid_change, ask_change in [([], []), *changes]:
+        book.apply_change(change(bids=bid_change, asks=ask_change))
+        bids |= dict(bid_change)
+        asks |= dict(ask_change)
+        check_side(book, Side.BUY, naive_side(bids, is_bid=True), quantity)
+        check_side(book, Side.SELL, naive_side(asks, is_bid=False), quantity)
+    before = convert.read_snapshot(body, "X")
+    differing = {each.price for each in book.differences(before, since=book.changes) if each.side is Side.BUY}
+    first = {level.price: level.quantity for level in before.bids}
+    assert differing == {price for price in first | bids if first.get(price, 0) != bids.get(price, 0)}
+
+
+TEXT = b'{"timestamp":100,"bids":[{"price":"9.5","quantity":"2"},{"price":"9.0","quantity":"1"}],"asks":[]}'
+
+
+def test_a_change_finds_its_level_in_a_snapshot_that_is_still_text():
+    book = OrderBook("X")
+    book.apply_snapshot(convert.read_snapshot(TEXT, "X"))
+    assert book.quantity_at(Side.BUY, Decimal("9.50")) == 2
+    book.apply_snapshot(convert.read_snapshot(TEXT, "X"))
+    book.apply_change(change(bids=[("9", "7"), ("9.500", "0")]))
+    assert pairs(book.bids()) == [("9", "7")]
+
+
+def test_a_side_taken_for_the_other_is_sorted_anew():
+    text = convert.read_snapshot(TEXT, "X")
+    book = OrderBook("X")
+    book.apply_snapshot(BookSnapshot(symbol="X", bids=text.asks, asks=text.bids, timestamp_ms=100_000))
+    assert pairs(book.asks()) == [("9.0", "1"), ("9.5", "2")]
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_a_negative_number_of_levels_is_refused(book, text):
+    if text:
+        book.apply_snapshot(convert.read_snapshot(TEXT, "X"))
+    with pytest.raises(ValueError, match="islice"):
+        book.bids(-1)

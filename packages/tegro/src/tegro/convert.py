@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from operator import attrgetter
 from typing import Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError
 
 from tegro import wire
 from tegro.model import (
@@ -29,6 +29,7 @@ from tegro.model import (
     TradeState,
     timestamp_to_ms,
 )
+from tegro.resting_levels import LevelText, resting_levels
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
 MAX_DECIMALS: Final = 77
@@ -57,6 +58,14 @@ class DepthReading(Struct, kw_only=True):
     timestamp: int = 0
     bids: list[BookLevel] | None = None
     asks: list[BookLevel] | None = None
+
+
+class DepthText(Struct, kw_only=True):
+    """`DepthReading` as the venue writes it today, its numbers left as text."""
+
+    timestamp: int = 0
+    bids: list[LevelText] | None = None
+    asks: list[LevelText] | None = None
 
 
 class DiffReading(DepthReading, kw_only=True):
@@ -158,6 +167,25 @@ def balance_of(entry: wire.PortfolioEntry) -> Balance:
         total=_number(entry.balance),
         reserved=_number(entry.placed_amount),
     )
+
+
+def read_snapshot(body: bytes | Raw, symbol: str) -> BookSnapshot:
+    """Read a whole book (protocol 4.4), checked and sorted here. What is written plainly stays text until it is used.
+
+    Raises
+    ------
+    msgspec.DecodeError, ValueError
+        If it cannot be read, or a value cannot be right.
+    """
+    try:
+        depth = wire.decode(body, DepthText)
+    except ValidationError:  # bare numbers, or what is wrong in any spelling
+        return snapshot_of(wire.decode(body, DepthReading), symbol)
+    sides = resting_levels(depth.bids or [], depth.asks or [])
+    if sides is None:
+        return snapshot_of(wire.decode(body, DepthReading), symbol)
+    bids, asks = sides
+    return BookSnapshot(symbol=symbol, bids=bids, asks=asks, timestamp_ms=timestamp_to_ms(depth.timestamp))
 
 
 def snapshot_of(depth: DepthReading, symbol: str) -> BookSnapshot:

@@ -171,7 +171,7 @@ class OrderMessage(Struct, frozen=True, kw_only=True, dict=True):
     def __post_init__(self) -> None:
         # One test for all four: a negative or too long number leaves something above bit 255.
         if (self.price_e18 | self.total_quantity_wei | self.salt | self.expiry_time) >> 256:
-            for name in ("price_e18", "total_quantity_wei", "salt", "expiry_time"):
+            for name in ("price_e18", "total_quantity_wei", "salt", "expiry_time"):  # pragma: no branch  one raises
                 _require_uint256(name, getattr(self, name))
         if self.expiry_time and not self.schema.has_expiry_time:
             raise InvalidInput(

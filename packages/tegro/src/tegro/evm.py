@@ -291,7 +291,7 @@ class EvmNode:
                 provider = AsyncHTTPProvider(self._rpc_url, exception_retry_configuration=retries)
                 if self._session is None:
                     self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_REQUEST_SECS))
-                await provider.cache_async_session(self._session)
+                provider._request_session_manager = _OneSession(self._session)  # noqa: SLF001  see there
                 web3 = AsyncWeb3(provider)
                 await self._checked_chain_id(web3)
                 self._web3 = web3
@@ -302,6 +302,22 @@ class EvmNode:
         if chain_id != expected:
             raise ChainFailure(f"the node {self._host} is on chain {chain_id}, not on {expected}")
         return chain_id
+
+
+class _OneSession:
+    """Posts for a provider of web3, in the place of its own session manager.
+
+    That one looks its session up under a lock of the whole process. A call that is cancelled while it waits for the
+    lock takes it afterwards and never gives it back, and then no call of web3 in this process ever ends.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def async_make_post_request(self, endpoint_uri: str, data: bytes, **keywords: Any) -> bytes:  # noqa: ANN401
+        async with self._session.post(endpoint_uri, data=data, **keywords) as response:
+            response.raise_for_status()
+            return await response.read()
 
 
 def transaction_hash(raw: bytes) -> str:

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from tegro.model import BookChange, BookLevel, BookSnapshot, Side
+from tegro.resting_levels import RestingLevels
 
 NO_SNAPSHOT: Final = "no snapshot yet"
 
@@ -67,8 +68,8 @@ class OrderBook:
         """The venue's time of the newest thing applied; 0 before."""
         self.changes = 0
         """How many changes came so far. It never goes back, so it marks a moment for `differences`."""
-        self._bids = _Ladder()
-        self._asks = _Ladder()
+        self._bids = _Ladder(Side.BUY)
+        self._asks = _Ladder(Side.SELL)
         self._snapshot_secs = 0
         self._forgotten = 0
         self._most_kept = _KEPT_CHANGES
@@ -87,12 +88,12 @@ class OrderBook:
     @property
     def best_bid(self) -> BookLevel | None:
         """The highest bid; None where no bid rests."""
-        return next(self._bids.descending(), None)
+        return self._bids.best
 
     @property
     def best_ask(self) -> BookLevel | None:
         """The lowest ask; None where no ask rests."""
-        return next(self._asks.ascending(), None)
+        return self._asks.best
 
     @property
     def is_crossed(self) -> bool:
@@ -102,17 +103,17 @@ class OrderBook:
 
     def bids(self, levels: int | None = None) -> list[BookLevel]:
         """Return bids from high to low; all of them if `levels` is None."""
-        return list(islice(self._bids.descending(), levels))
+        return self._bids.first(levels)
 
     def asks(self, levels: int | None = None) -> list[BookLevel]:
         """Return asks from low to high; all of them if `levels` is None."""
-        return list(islice(self._asks.ascending(), levels))
+        return self._asks.first(levels)
 
     def depth(self, side: Side, worst_price: Decimal) -> Decimal:
         """Return what rests on a side at `worst_price` or better, in base."""
         total = Decimal(0)
         with localcontext(_EXACT):
-            for level in self._best_first(side):
+            for level in self._ladder(side):
                 if (level.price < worst_price) if side is Side.BUY else (level.price > worst_price):
                     break
                 total += level.quantity
@@ -130,7 +131,7 @@ class OrderBook:
             raise ValueError(f"quantity must be above zero, was {quantity}")
         taken = cost = worst_price = Decimal(0)
         with localcontext(_EXACT):
-            for level in self._best_first(side.opposite):
+            for level in self._ladder(side.opposite):
                 part = min(level.quantity, quantity - taken)
                 taken += part
                 cost += part * level.price
@@ -143,7 +144,7 @@ class OrderBook:
 
     def quantity_at(self, side: Side, price: Decimal) -> Decimal:
         """Return what rests at one price, in base; zero where nothing does."""
-        return (self._bids if side is Side.BUY else self._asks).quantity_at(price)
+        return self._ladder(side).quantity_at(price)
 
     def mark_stale(self, reason: str) -> None:
         """Say that changes may have been missed: until the next snapshot the book must not be traded on."""
@@ -220,59 +221,79 @@ class OrderBook:
         # Whole seconds: one of the two is often stamped in seconds (protocol 3.5).
         return timestamp_ms // 1000 < self._snapshot_secs
 
-    def _best_first(self, side: Side) -> Iterator[BookLevel]:
-        return self._bids.descending() if side is Side.BUY else self._asks.ascending()
+    def _ladder(self, side: Side) -> "_Ladder":
+        return self._bids if side is Side.BUY else self._asks
 
 
 class _Ladder:
-    """The levels of one side, sorted by price."""
+    """The levels of one side, the best first when iterated over.
 
-    def __init__(self) -> None:
+    What a snapshot brought is left as it is until something wants to find a level in it by its price.
+    """
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._untouched: RestingLevels | None = None
         self._prices: list[Decimal] = []
         self._levels: list[BookLevel] = []
+        """From low to high, as the prices are; both are empty while the snapshot is untouched."""
         self.recent: dict[Decimal, tuple[int, int, BookLevel]] = {}
         """The last change of each price: its time, its number, and what it said."""
 
+    def __iter__(self) -> Iterator[BookLevel]:
+        if self._untouched is not None:
+            return iter(self._untouched)
+        return reversed(self._levels) if self._side is Side.BUY else iter(self._levels)
+
+    @property
+    def best(self) -> BookLevel | None:
+        return next(iter(self if self._untouched is None else self._untouched.best(1)), None)
+
+    def first(self, count: int | None) -> list[BookLevel]:
+        return list(islice(self if self._untouched is None else self._untouched.best(count), count))
+
     def put(self, level: BookLevel) -> None:
-        prices, price = self._prices, level.price
-        index = bisect_left(prices, price)
-        is_there = index < len(prices) and prices[index] == price
+        index, is_there = self._find(level.price)
         if not level.quantity:
             if is_there:
-                del prices[index], self._levels[index]
+                del self._prices[index], self._levels[index]
         elif is_there:
             self._levels[index] = level
         else:
-            prices.insert(index, price)
+            self._prices.insert(index, level.price)
             self._levels.insert(index, level)
 
     def quantity_at(self, price: Decimal) -> Decimal:
-        index = bisect_left(self._prices, price)
-        is_there = index < len(self._prices) and self._prices[index] == price
+        index, is_there = self._find(price)
         return self._levels[index].quantity if is_there else _NOTHING
 
     def replace(self, levels: Sequence[BookLevel]) -> None:
-        self._prices, self._levels = _rising(levels)
+        if isinstance(levels, RestingLevels) and levels.side is self._side:
+            self._untouched, self._prices, self._levels = levels, [], []
+        else:
+            self._untouched, (self._prices, self._levels) = None, _rising(levels)
 
     def differences(self, levels: Sequence[BookLevel]) -> Iterator[tuple[Decimal, Decimal, Decimal]]:
         """Yield price, our total and theirs where the two are not the same."""
-        ours = {level.price: level.quantity for level in self._levels}
+        ours = {level.price: level.quantity for level in self}
         theirs = {level.price: level.quantity for level in _rising(levels)[1]}
         for price in ours.keys() | theirs.keys():
             pair = ours.get(price, _NOTHING), theirs.get(price, _NOTHING)
             if pair[0] != pair[1]:
                 yield price, *pair
 
-    def ascending(self) -> Iterator[BookLevel]:
-        return iter(self._levels)
-
-    def descending(self) -> Iterator[BookLevel]:
-        return reversed(self._levels)
+    def _find(self, price: Decimal) -> tuple[int, bool]:
+        """Return where a price is or belongs, and whether it is there."""
+        if self._untouched is not None:
+            self._prices, self._levels = _rising(self._untouched)
+            self._untouched = None
+        index = bisect_left(self._prices, price)
+        return index, index < len(self._prices) and self._prices[index] == price
 
 
 def _rising(levels: Sequence[BookLevel]) -> tuple[list[Decimal], list[BookLevel]]:
     """Return prices and levels from low to high, each price once with its last total, and none that is empty."""
-    found = list(levels)
+    found = list(levels[:])  # a slice of levels that are text makes all of them at once
     if len(found) > 1 and found[0].price > found[-1].price:
         found.reverse()
     prices = [level.price for level in found]

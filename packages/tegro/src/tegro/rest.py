@@ -121,8 +121,7 @@ class RestClient:
         """Return a whole order book (protocol 4.4)."""
         path = "v1/orderbook/depth"
         query = {"chain_id": str(market.chain_id), "market_id": market.id}
-        depth = await self._get(path, query, convert.DepthReading)
-        return _converted(path, lambda info: convert.snapshot_of(info, market.symbol), depth)
+        return await self._read(path, query, lambda body: convert.read_snapshot(body, market.symbol))
 
     async def public_trades(self, market: Market, *, limit: int) -> list[Trade]:
         """Return a market's latest trades (protocol 4.5)."""
@@ -310,9 +309,12 @@ class RestClient:
         return _readable(path, rows, wire.MarketInfo, convert_one), len(rows)
 
     async def _get[T](self, path: str, query: Mapping[str, str], shape: type[T]) -> T:
+        return await self._read(path, query, lambda body: wire.decode(body, shape))
+
+    async def _read[T](self, path: str, query: Mapping[str, str], read: Callable[[bytes | Raw], T]) -> T:
         body = await self._transport.get(path, query)
         try:
-            return wire.decode(_bare(body), shape)
+            return read(_bare(body))
         except _UNREADABLE as error:
             raise BadReply(f"GET {path} was answered in an unknown form: {error}") from None
 
@@ -337,7 +339,7 @@ def _page(page: int, page_size: int) -> dict[str, str]:
 
 def _bare(body: bytes) -> bytes | Raw:
     """Return the data inside the envelope that the venue used until July 2024, else the body (protocol 3.3)."""
-    if not body.lstrip().startswith(b"{"):
+    if b'"data"' not in body or not body.lstrip().startswith(b"{"):
         return body
     members = msgspec.json.decode(body, type=dict[str, Raw])
     return members["data"] if "data" in members and members.keys() <= _ENVELOPE_NAMES else body

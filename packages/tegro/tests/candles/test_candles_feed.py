@@ -343,10 +343,12 @@ async def test_what_was_missed_is_read_after_a_reconnect(venue, clock, follow):
         await follower.connect()
         venue.match("2")
         await follower.settle()
+        assert follower.feed.is_connected
         venue.cut()
         for minute in (1.7, 2.5, 4.5):
             await follower.at(minutes(minute))
             venue.match(str(minute))
+        assert not follower.feed.is_connected
         assert follower.closed() == []
         venue.connect()
         await follower.settle()

@@ -17,6 +17,7 @@ from tegro.candles.candle import Candle, SeenTrade
 from tegro.candles.interval import Interval
 from tegro.candles.spans import Span, Spans
 from tegro.errors import Closed, StoreFailure
+from tegro.sqlite_files import use_write_ahead_log
 
 _VERSION: Final = 1
 _BUSY_TIMEOUT_SECS: Final = 5.0
@@ -191,7 +192,7 @@ class CandleStore:
             raise StoreFailure(
                 f"the candle store {self._name} was written by a newer version of tegro; update this one"
             )
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(connection, _BUSY_TIMEOUT_SECS)
         connection.execute("PRAGMA synchronous = NORMAL")
         if version < _VERSION:
             connection.executescript(f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {_VERSION}; COMMIT;")

@@ -25,6 +25,7 @@ from tegro.journal.entry import (
     require_recordable,
 )
 from tegro.outcome import Accepted, Resolution
+from tegro.sqlite_files import use_write_ahead_log
 
 _log = logging.getLogger(__name__)
 
@@ -273,7 +274,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _prepare(connection: sqlite3.Connection, path: Path, durability: Durability) -> None:
     _require_known_version(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    use_write_ahead_log(connection, _BUSY_TIMEOUT_SECS)
     connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
     if _version_of(connection) == _VERSION:
