@@ -291,7 +291,7 @@ class EvmNode:
                 provider = AsyncHTTPProvider(self._rpc_url, exception_retry_configuration=retries)
                 if self._session is None:
                     self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_REQUEST_SECS))
-                provider._request_session_manager = _OneSession(self._session)  # noqa: SLF001  see there
+                provider._request_session_manager = _OneSession(self._session)  # type: ignore[assignment] # noqa: SLF001
                 web3 = AsyncWeb3(provider)
                 await self._checked_chain_id(web3)
                 self._web3 = web3
