@@ -9,7 +9,7 @@ _PAUSE_SECS: Final = 0.01
 
 
 def use_write_ahead_log(
-    connection: sqlite3.Connection, timeout_secs: float, *, sleep: Callable[[float], None] = time.sleep
+    connection: sqlite3.Connection, timeout_secs: float, *, sleep: Callable[..., None] = time.sleep
 ) -> None:
     """Put a file into write-ahead mode, in which readers and a writer do not wait for each other. May be repeated.
 
