@@ -308,7 +308,11 @@ class BookLevel(Struct, frozen=True, gc=False):
 
 
 class BookSnapshot(Struct, frozen=True, kw_only=True):
-    """A whole book of one market: bids from high to low, asks from low to high, whatever order the venue sent."""
+    """A whole book of one market: bids from high to low, asks from low to high, whatever order the venue sent.
+
+    The sides read like tuples. Those that a client has read may make a level only when it is looked at; `tuple(side)`
+    makes all.
+    """
 
     symbol: str
     bids: Sequence[BookLevel]
