@@ -147,6 +147,55 @@ def test_hummingbots_own_tegro_goes_first(small_host):
     assert "ships its own tegro, which is used instead of ours" in line
 
 
+@pytest.mark.parametrize("theirs", [True, False])
+def test_where_hummingbot_ships_its_own_tegro_nothing_of_ours_is_registered(source_layout, theirs):
+    if theirs:
+        folder = source_layout.cwd / "hummingbot" / "connector" / "exchange" / "tegro"
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        (folder / "tegro_utils.py").touch()
+    code = """
+import json
+import hummingbot.client.config.client_config_map as settings
+from hummingbot.client.settings import AllConnectorSettings
+from hummingbot.core.rate_oracle.rate_oracle import RATE_ORACLE_SOURCES
+from hummingbot.data_feed.candles_feed.candles_factory import CandlesFactory
+lists = (AllConnectorSettings.get_connector_settings(), CandlesFactory._candles_map, RATE_ORACLE_SOURCES)
+print(json.dumps([sorted(name for name in each if "tegro" in name) for each in (*lists, settings.RATE_SOURCE_MODES)]))
+"""
+    result = source_layout.run("-c", code)
+    assert answer(result) == ([["tegro"], [], [], []] if theirs else [DOMAINS] * 4)
+    assert len(complaints(result)) == theirs
+
+
+def test_the_remains_of_hummingbots_former_tegro_do_not_hide_ours(small_host):
+    # As `git pull` leaves them where upstream's connector of 2024 was once used.
+    former = small_host.cwd / "hummingbot" / "connector" / "exchange" / "tegro" / "__pycache__"
+    former.mkdir(parents=True)
+    (former / "tegro_utils.cpython-312.pyc").touch()
+    result = small_host.run("-c", _NAMES)
+    assert complaints(result) == []
+    assert answer(result) == [*STOCK, *DOMAINS]
+
+
+@pytest.mark.parametrize("program", ["import hummingbot.client.settings", "import hummingbot.connector.exchange"])
+def test_an_untested_version_is_said_once_where_connectors_are_listed(small_host, program):
+    (small_host.cwd / "hummingbot" / "VERSION").write_text("dev-2.99.0\n")
+    result = small_host.run("-c", f"{program}\n{program}\n")
+    assert result.returncode == 0
+    expected = 1 if "settings" in program else 0
+    assert len(complaints(result)) == expected
+    for line in complaints(result):
+        assert "was not tested with Hummingbot dev-2.99.0, only with 20260922 (dev-2.18.0)" in line
+
+
+def test_an_untested_version_trades_all_the_same(small_host):
+    (small_host.cwd / "hummingbot" / "VERSION").unlink()
+    result = small_host.run("-c", _NAMES)
+    assert answer(result) == [*STOCK, *DOMAINS]
+    assert "of unknown version" in result.stderr
+
+
 def test_a_host_without_the_scan_that_is_hooked_is_one_line(small_host):
     settings = small_host.cwd / "hummingbot" / "client" / "settings.py"
     text = settings.read_text()

@@ -149,7 +149,7 @@ def test_the_doctor_names_each_mend_and_fails_only_on_errors(small_host, home):
     (home / "conf" / "connectors" / "tegro_perpetual.yml").touch()
     ill = small_host.run(*TEGRO, "doctor", "--home", home)
     assert ill.returncode == 1
-    assert f"mend: move {home}/conf/connectors/tegro_perpetual.yml out of" in ill.stdout
+    assert f"mend: move {home}/conf/connectors/tegro_perpetual.yml to {home}/conf/removed: tegro" in ill.stdout
 
 
 def test_the_client_starts_on_the_terminal_and_leaves_when_its_user_cancels(source_layout, home, terminal):

@@ -5,15 +5,16 @@ import socket
 import pytest
 
 from hummingbot_tegro.doctor import (
-    Level,
     Registration,
-    client_setting_findings,
     home_findings,
-    key_file_findings,
+    host_findings,
+    mention_findings,
     registration_findings,
-    venue_findings,
+    settings_findings,
 )
+from hummingbot_tegro.finding import Level
 from hummingbot_tegro.home import create_home
+from hummingbot_tegro.launcher import Host
 
 KNOWN = Registration(booted=True, connectors=["tegro", "tegro_localnet", "tegro_testnet"], rate_sources=["tegro"])
 UNKNOWN = Registration()
@@ -21,8 +22,8 @@ UNKNOWN = Registration()
 _EXAMINE = """
 import sys
 from pathlib import Path
-from hummingbot_tegro.doctor import examine
-for finding in examine(Path(sys.argv[1])):
+from hummingbot_tegro.doctor import examine, meet
+for finding in examine(meet(Path(sys.argv[1]))):
     print(finding.level, finding.text, "|", finding.mend)
 """
 
@@ -62,10 +63,12 @@ def test_key_files_are_errors_only_where_hummingbot_would_stop_at_them(home):
     folder = home / "conf" / "connectors"
     for name in ("tegro.yml", "tegro_perpetual.yml", "binance.yml"):
         (folder / name).touch()
-    known, unknown = key_file_findings(home, KNOWN)
-    assert (known.level, known.mend) == (Level.NOTE, f"before an uninstall: move {folder}/tegro.yml out of {folder}")
-    assert (unknown.level, unknown.mend) == (Level.ERROR, f"move {folder}/tegro_perpetual.yml out of {folder}")
-    assert {finding.level for finding in key_file_findings(home, UNKNOWN)} == {Level.ERROR}
+    known, unknown = mention_findings(home, KNOWN)
+    kept = home / "conf" / "removed"
+    assert (known.level, known.mend) == (Level.NOTE, f"before an uninstall: move {folder}/tegro.yml to {kept}")
+    assert unknown.level is Level.ERROR
+    assert unknown.mend == f"move {folder}/tegro_perpetual.yml to {kept}: tegro hummingbot doctor --clean"
+    assert {finding.level for finding in mention_findings(home, UNKNOWN)} == {Level.ERROR}
 
 
 def test_names_left_in_the_client_settings_are_found(home, client_settings):
@@ -73,14 +76,14 @@ def test_names_left_in_the_client_settings_are_found(home, client_settings):
         "rate_oracle_source:\n  name: tegro\n"
         "paper_trade:\n  paper_trade_exchanges:\n  - binance\n  - tegro\n  - tegro_testnet\n"
     )
-    findings = list(client_setting_findings(home, UNKNOWN))
+    findings = list(mention_findings(home, UNKNOWN))
     assert [finding.level for finding in findings] == [Level.ERROR] * 3
     assert [finding.text.split(" names")[0] for finding in findings] == [
         f"rate_oracle_source tegro in {file}",
         f"paper_trade_exchanges has tegro in {file}",
         f"paper_trade_exchanges has tegro_testnet in {file}",
     ]
-    assert {finding.level for finding in client_setting_findings(home, KNOWN)} == {Level.NOTE}
+    assert {finding.level for finding in mention_findings(home, KNOWN)} == {Level.NOTE}
 
 
 @pytest.mark.parametrize(
@@ -94,13 +97,34 @@ def test_names_left_in_the_client_settings_are_found(home, client_settings):
 )
 def test_client_settings_without_us_have_no_finding(home, client_settings, text):
     client_settings(text)
-    assert list(client_setting_findings(home, UNKNOWN)) == []
+    assert list(mention_findings(home, UNKNOWN)) == []
 
 
 def test_client_settings_that_are_no_yaml_are_one_finding(home, client_settings):
     file = client_settings("a: [1\nb: {")
-    [finding] = client_setting_findings(home, KNOWN)
-    assert (finding.level, finding.mend) == (Level.ERROR, f"mend or remove {file}")
+    [finding] = mention_findings(home, KNOWN)
+    assert (finding.level, finding.mend) == (Level.ERROR, "mend or remove that file")
+    assert finding.text.startswith(f"{file} cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("version", "release", "level"),
+    [
+        ("dev-2.18.0", "20260922", Level.OK),
+        ("dev-2.18.0", None, Level.OK),
+        ("2.17.0", None, Level.WARNING),
+        ("dev-2.18.0", "20261122", Level.WARNING),
+        ("dev-2.19.0", "20260922", Level.WARNING),
+        ("unknown", None, Level.WARNING),
+    ],
+)
+def test_the_version_of_hummingbot_is_tested_or_not(tmp_path, version, release, level):
+    host = Host(package=tmp_path, version=version, distribution=release, is_installed=release is not None)
+    [finding] = host_findings(host)
+    assert finding.level is level
+    assert f"Hummingbot {version}" in finding.text
+    assert (release is None) == ("release" not in finding.text)
+    assert ("not tested with it, only with 20260922 (dev-2.18.0)" in finding.text) == (level is Level.WARNING)
 
 
 def test_a_foreign_connector_of_our_name_is_a_warning(tmp_path):
@@ -121,7 +145,7 @@ def test_a_plug_in_that_did_not_start_and_unknown_connectors_are_errors():
 
 def test_a_mistake_in_the_settings_file_is_named(home):
     (home / "conf" / "tegro.toml").write_text("[mainnet]\nchian = 'base'\n")
-    [finding] = venue_findings(home, {})
+    [finding] = settings_findings(home, {})
     assert finding.level is Level.ERROR
     assert "chian" in finding.text
 
@@ -129,9 +153,9 @@ def test_a_mistake_in_the_settings_file_is_named(home):
 def test_a_silent_host_is_an_error_only_for_a_connector_with_keys(home):
     url = f"http://127.0.0.1:{closed_port()}"
     (home / "conf" / "tegro.toml").write_text(f"[localnet]\nrest_url = '{url}'\n")
-    assert [finding.level for finding in venue_findings(home, {})] == [Level.OK]
+    assert [finding.level for finding in settings_findings(home, {})] == [Level.OK]
     (home / "conf" / "connectors" / "tegro_localnet.yml").touch()
-    _, finding = venue_findings(home, {})
+    _, finding = settings_findings(home, {})
     assert finding.level is Level.ERROR
     assert finding.text.startswith(f"tegro_localnet: {url} is no Tegro at this moment: ")
     assert str(home / "conf" / "tegro.toml") in finding.mend
@@ -144,7 +168,7 @@ def test_a_running_venue_is_well_and_one_of_another_chain_is_not(home, localnet)
     )
     for domain in ("tegro", "tegro_localnet"):
         (home / "conf" / "connectors" / f"{domain}.yml").touch()
-    _, mainnet, local = venue_findings(home, {})
+    _, mainnet, local = settings_findings(home, {})
     assert (local.level, mainnet.level) == (Level.OK, Level.ERROR)
     assert local.text == f"tegro_localnet: {localnet.info.rest_url} answers for localnet 31337"
     assert "has no chain 8453 (base), only" in mainnet.text
@@ -157,7 +181,7 @@ def test_everything_about_a_good_host_and_home_is_well(small_host, home):
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["ok"] * 4
-    assert lines[0].startswith(f"ok Hummingbot dev-2.18.0 in {small_host.cwd}/hummingbot")
+    assert lines[0].startswith(f"ok Hummingbot dev-2.18.0 in {small_host.cwd}/hummingbot: tested")
     assert not (home / "hummingbot").is_symlink()
 
 
@@ -179,4 +203,4 @@ def test_without_any_hummingbot_the_files_are_looked_at_all_the_same(small_host,
     (home / "conf" / "connectors" / "tegro.yml").touch()
     result = small_host.run("-c", _EXAMINE, home, cwd=tmp_path)
     assert "error Hummingbot is not installed in this Python: pip install 'hummingbot==20260922'" in result.stdout
-    assert f"error {home}/conf/connectors/tegro.yml names a connector" in result.stdout
+    assert f"error {home}/conf/connectors/tegro.yml names what this Hummingbot does not have" in result.stdout

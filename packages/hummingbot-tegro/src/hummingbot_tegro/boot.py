@@ -6,7 +6,7 @@ hook runs after each Hummingbot module named in `HOOKS`. A hook that does not fi
 and leaves Hummingbot as it is.
 """
 # pathlib would be loaded by every interpreter of the environment.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH110, PTH112, PTH118, PTH119, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "HUMMINGBOT_TEGRO_HOME"
 """Environment variable that names the home folder. Without it Hummingbot keeps its own folders."""
 
-HOST_VERSION = "20260922"
-"""The Hummingbot distribution this version of the plug-in is made for and tested with."""
+TESTED_HOSTS = {"20260922": "dev-2.18.0"}
+"""The releases of Hummingbot that this version of the plug-in was tested with, and what each calls itself."""
+
+HOST_VERSION = max(TESTED_HOSTS)
+"""The newest of them."""
 
 CONNECTOR_KINDS = ("exchange",)
 """The connector folders of Hummingbot that this package adds to."""
 
+_SITE_FOLDERS = ("site-packages", "dist-packages")
 _CONNECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "connector")
 
 
@@ -123,6 +127,57 @@ def _host_folder() -> str:
     return os.path.dirname(os.path.realpath(file))
 
 
+def is_installed(package: str) -> bool:
+    """Tell whether a folder `hummingbot` was installed, and does not lie in a source clone."""
+    return os.path.basename(os.path.dirname(package)) in _SITE_FOLDERS
+
+
+def distribution_of(package: str) -> str | None:
+    """Return the release that a folder `hummingbot` was installed from, None where it lies in a source clone."""
+    if not is_installed(package):
+        return None
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version("hummingbot")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def is_tested(version: str, distribution: str | None) -> bool:
+    """Tell whether the plug-in was tested with a Hummingbot.
+
+    Parameters
+    ----------
+    version
+        What it calls itself, for example `dev-2.18.0`.
+    distribution
+        The installed release, for example `20260922`; None for a source clone.
+    """
+    return TESTED_HOSTS.get(distribution) == version if distribution else version in TESTED_HOSTS.values()
+
+
+def tested_hosts() -> str:
+    """Return the tested releases as a person reads them."""
+    return ", ".join(f"{release} ({version})" for release, version in TESTED_HOSTS.items())
+
+
+def steps_back(kind: str = "exchange") -> bool:
+    """Tell whether the imported Hummingbot ships a connector of our name, so that everything of ours leaves it alone.
+
+    Parameters
+    ----------
+    kind
+        One of `CONNECTOR_KINDS`.
+    """
+    return bool(_twins(kind))
+
+
+def _twins(kind: str) -> set[str]:
+    theirs = os.path.join(_host_folder(), "connector", kind)
+    return _connectors_in(os.path.join(_CONNECTORS, kind)) & _connectors_in(theirs)
+
+
 def _require(owner: object, *names: str) -> None:
     for name in names:
         if not hasattr(owner, name):
@@ -157,7 +212,7 @@ def _extend_connectors(module: ModuleType) -> None:
     _require(module, "__path__")
     if ours in module.__path__:
         return
-    twins = _connectors_in(ours) & _connectors_in(os.path.join(_host_folder(), "connector", kind))
+    twins = _twins(kind)
     if twins:
         _say("warning", module.__name__, f"it ships its own {', '.join(sorted(twins))}, which is used instead of ours")
         return
@@ -180,7 +235,9 @@ def _list_connectors(module: ModuleType) -> None:
     def scandir(path: str = ".") -> Iterator[os.DirEntry[str]]:
         listed = set()
         for entry in stock_scandir(path):
-            listed.add(entry.name)
+            # What is left of a removed connector is a folder without code, which the host passes over.
+            if os.path.exists(os.path.join(entry.path, "__init__.py")):
+                listed.add(entry.name)
             yield entry
         parent, kind = os.path.split(os.path.realpath(path))
         ours = os.path.join(_CONNECTORS, kind)
@@ -189,6 +246,22 @@ def _list_connectors(module: ModuleType) -> None:
 
     module.scandir = scandir  # type: ignore[attr-defined]
     _add_to_filled_settings(module.AllConnectorSettings)
+    _warn_of_an_untested_host()
+
+
+def _warn_of_an_untested_host() -> None:
+    distribution = distribution_of(_host_folder())
+    if is_tested(host_version(), distribution):
+        return
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "hummingbot-tegro was not tested with Hummingbot %s%s, only with %s. It goes on; "
+        "'tegro hummingbot doctor' says whether all of it is there.",
+        host_version(),
+        f", release {distribution}" if distribution else "",
+        tested_hosts(),
+    )
 
 
 def _loads(kind: str, entry: os.DirEntry[str]) -> bool:
@@ -218,10 +291,32 @@ def _add_to_filled_settings(settings: ModuleType) -> None:
     settings.initialize_paper_trade_settings(settings.paper_trade_connectors_names)
 
 
+def _add_feeds(module: ModuleType) -> None:
+    """Register candle feeds and rate sources."""
+    if steps_back():
+        return
+    from hummingbot_tegro.boot_feeds import add_feeds
+
+    add_feeds(module)
+
+
+def _mend_commands(module: ModuleType) -> None:
+    """Let every command of the MQTT bridge work."""
+    _require(module, "HummingbotApplication")
+    _require(module.HummingbotApplication, "start", "start_check")
+    from hummingbot_tegro.boot_commands import mend_commands
+
+    mend_commands(module)
+
+
 HOOKS: dict[str, Callable[[ModuleType], None]] = {
     "hummingbot": _use_home_folder,
     "hummingbot.connector.exchange": _extend_connectors,
     "hummingbot.client.settings": _list_connectors,
+    "hummingbot.data_feed.candles_feed.candles_factory": _add_feeds,
+    "hummingbot.core.rate_oracle.rate_oracle": _add_feeds,
+    "hummingbot.client.config.client_config_map": _add_feeds,
+    "hummingbot.client.hummingbot_application": _mend_commands,
 }
 """Module of Hummingbot, and the step that follows its import."""
 

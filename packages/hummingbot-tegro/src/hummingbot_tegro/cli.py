@@ -3,12 +3,16 @@
 The main program `tegro` turns errors of this project into one sentence and an exit code.
 """
 
+import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+if TYPE_CHECKING:
+    from hummingbot_tegro.doctor import Patient
 
 app = typer.Typer(
     name="hummingbot", no_args_is_help=True, help="Tegro in an untouched Hummingbot: home folder, client, check-up."
@@ -54,19 +58,54 @@ def cli(context: typer.Context, home: _Home = None) -> None:
 
 
 @app.command()
-def doctor(home: _Home = None) -> None:
+def doctor(
+    home: _Home = None,
+    *,
+    clean: Annotated[bool, typer.Option("--clean", help="Remove what installations that are gone have left.")] = False,
+    before_uninstall: Annotated[
+        bool, typer.Option("--before-uninstall", help="As --clean, and take away what needs this plug-in.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question of --clean.")] = False,
+) -> None:
     """Find what is wrong with Tegro in Hummingbot and say how to mend it. The exit code is 1 when something is."""
-    from hummingbot_tegro.doctor import Level, examine
+    from hummingbot_tegro.doctor import examine, meet
 
     console = _console()
-    findings = examine(home)
+    patient = meet(home)
+    if clean or before_uninstall:
+        _clean(console, patient, is_leaving=before_uninstall, yes=yes)
+    findings = examine(patient)
     for finding in findings:
         colour = _COLOURS[finding.level]
         console.print(f"[{colour}]{finding.level:>7}[/]  {escape(finding.text)}")
         if finding.mend:
             console.print(f"         mend: {escape(finding.mend)}")
-    if any(finding.level is Level.ERROR for finding in findings):
+    if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+def _clean(console: Console, patient: "Patient", *, is_leaving: bool, yes: bool) -> None:
+    from hummingbot_tegro.cleaning import find_remains
+    from hummingbot_tegro.mentions import find_mentions, take_away
+
+    for remains in find_remains(patient.host, patient.home):
+        remains.remove()
+        console.print(f"removed {escape(str(remains.path))}, {remains.what}")
+    connectors, sources = patient.registration.connectors, patient.registration.rate_sources
+    known: tuple[list[str], list[str]] = ([], []) if is_leaving else (connectors, sources)
+    for mention in list(find_mentions(patient.home, *known)):
+        if mention.is_known:
+            continue
+        if not yes and not _agrees(mention.mend):
+            console.print(f"left alone: {escape(mention.text)}")
+            continue
+        kept = take_away(mention)
+        console.print(f"done; the file as it was is kept as {escape(str(kept))}")
+
+
+def _agrees(mend: str) -> bool:
+    # The user's keys and settings: without a person to ask, nothing is done.
+    return sys.stdin.isatty() and typer.confirm(f"Shall I {mend}?")
 
 
 def _console() -> Console:

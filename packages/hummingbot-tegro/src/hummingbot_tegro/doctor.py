@@ -1,7 +1,7 @@
 """Find what is wrong, or would go wrong, with Tegro in a Hummingbot, and say how to mend it.
 
-Nothing is changed. Hummingbot is looked at from outside, in a process of its own, so that a broken one cannot break
-the report.
+Nothing is changed; `cleaning` and `mentions` do that. Hummingbot is looked at from outside, in a process of its own, so
+that a broken one cannot break the report.
 """
 
 import asyncio
@@ -9,19 +9,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from hummingbot_tegro.boot import HOME_VARIABLE, HOST_VERSION
+from hummingbot_tegro.boot import HOME_VARIABLE, HOST_VERSION, tested_hosts
+from hummingbot_tegro.cleaning import find_remains
+from hummingbot_tegro.doctor_records import option_findings, record_findings
+from hummingbot_tegro.finding import Finding, Level
 from hummingbot_tegro.home import FOLDERS, default_home
 from hummingbot_tegro.host_settings import DOMAINS, settings_path
 from hummingbot_tegro.launcher import Host, find_host, home_of, host_environment
+from hummingbot_tegro.mentions import find_mentions
 from tegro.client import AsyncTegro
 from tegro.errors import InvalidInput, TegroError
 from tegro.settings import Environment, Settings
@@ -45,24 +46,6 @@ print(json.dumps({
 _REINSTALL: Final = "pip install --force-reinstall --no-deps hummingbot-tegro"
 
 
-class Level(StrEnum):
-    """How bad a finding is. Only an error is a reason for an exit code."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Finding(Struct, frozen=True):
-    """One thing that was looked at."""
-
-    level: Level
-    text: str
-    mend: str | None = None
-    """What to do about it; None where there is nothing to do."""
-
-
 class Registration(Struct, frozen=True, kw_only=True):
     """What a fresh Hummingbot process knows of Tegro."""
 
@@ -74,8 +57,19 @@ class Registration(Struct, frozen=True, kw_only=True):
     """File of the connector `tegro` in use."""
 
 
-def examine(named_home: Path | None, env: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Look at everything and return what was found.
+class Patient(Struct, frozen=True, kw_only=True):
+    """The Hummingbot and the home folder that are looked at."""
+
+    host: Host | None
+    """None where there is none."""
+    home: Path
+    registration: Registration
+    findings: list[Finding]
+    """What the look at the Hummingbot alone has shown."""
+
+
+def meet(named_home: Path | None, env: Mapping[str, str] = os.environ) -> Patient:
+    """Find the Hummingbot and the home folder to look at, and ask that Hummingbot what it knows.
 
     Takes some seconds, most of them Hummingbot's own start.
 
@@ -90,16 +84,21 @@ def examine(named_home: Path | None, env: Mapping[str, str] = os.environ) -> lis
         host = find_host()
     except InvalidInput as error:
         home = named_home.expanduser().absolute() if named_home else default_home(env)
-        registration, findings = Registration(), [Finding(Level.ERROR, str(error))]
-    else:
-        home = home_of(host, named_home, env)
-        registration, findings = probe(host, env)
+        findings = [Finding(Level.ERROR, str(error))]
+        return Patient(host=None, home=home, registration=Registration(), findings=findings)
+    registration, findings = probe(host, env)
+    return Patient(host=host, home=home_of(host, named_home, env), registration=registration, findings=findings)
+
+
+def examine(patient: Patient, env: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Look at everything and return what was found."""
+    home = patient.home
     return [
-        *findings,
+        *patient.findings,
         *home_findings(home),
-        *key_file_findings(home, registration),
-        *client_setting_findings(home, registration),
-        *venue_findings(home, env),
+        *remains_findings(patient),
+        *mention_findings(home, patient.registration),
+        *settings_findings(home, env),
     ]
 
 
@@ -129,15 +128,16 @@ def probe(host: Host, env: Mapping[str, str] = os.environ) -> tuple[Registration
 
 
 def host_findings(host: Host) -> Iterator[Finding]:
-    """Say which Hummingbot it is."""
-    text = f"Hummingbot {host.version} in {host.package}"
-    if host.distribution in (None, HOST_VERSION):
-        yield Finding(Level.OK, text)
+    """Say which Hummingbot it is, and whether the plug-in was tested with it."""
+    release = f", release {host.distribution}" if host.distribution else ""
+    text = f"Hummingbot {host.version}{release} in {host.package}"
+    if host.is_tested:
+        yield Finding(Level.OK, f"{text}: tested")
     else:
         yield Finding(
             Level.WARNING,
-            f"{text} is the release {host.distribution}; this plug-in is tested with {HOST_VERSION}",
-            f"pip install 'hummingbot=={HOST_VERSION}'",
+            f"{text}: this plug-in was not tested with it, only with {tested_hosts()}",
+            f"pip install 'hummingbot=={HOST_VERSION}', or try it out on tegro_localnet first",
         )
 
 
@@ -168,42 +168,38 @@ def home_findings(home: Path) -> Iterator[Finding]:
         yield Finding(Level.OK, f"home folder {home}")
 
 
-def key_file_findings(home: Path, registration: Registration) -> Iterator[Finding]:
-    """Find key files of connectors. One of a connector that is not registered stops Hummingbot's login."""
-    for file in sorted((home / "conf" / "connectors").glob("tegro*.yml")):
-        yield _leftover(str(file), file.stem in registration.connectors, f"move {file} out of {file.parent}")
+def remains_findings(patient: Patient) -> Iterator[Finding]:
+    """Find what installations that are gone have left behind."""
+    for remains in find_remains(patient.host, patient.home):
+        yield Finding(Level.WARNING, f"{remains.path} is {remains.what}", "tegro hummingbot doctor --clean")
 
 
-def client_setting_findings(home: Path, registration: Registration) -> Iterator[Finding]:
-    """Find names of ours in Hummingbot's client settings. One that is not registered stops its start."""
-    file = home / "conf" / "conf_client.yml"
-    if not file.is_file():
-        return
+def mention_findings(home: Path, registration: Registration) -> Iterator[Finding]:
+    """Find key files and settings that name something of ours. A name that is not registered stops Hummingbot."""
     try:
-        document = YAML(typ="safe", pure=True).load(file)
-    except (OSError, ValueError, YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        yield Finding(Level.ERROR, f"{file} cannot be read: {reason}", f"mend or remove {file}")
-        return
-    source = _member(_member(document, "rate_oracle_source"), "name")
-    if isinstance(source, str) and source.startswith("tegro"):
-        mend = f"set rate_oracle_source to another source, such as 'name: binance', in {file}"
-        yield _leftover(f"rate_oracle_source {source} in {file}", source in registration.rate_sources, mend)
-    papers = _member(_member(document, "paper_trade"), "paper_trade_exchanges")
-    for name in papers if isinstance(papers, list) else ():
-        if isinstance(name, str) and name.startswith("tegro"):
-            mend = f"take {name} out of paper_trade_exchanges in {file}"
-            yield _leftover(f"paper_trade_exchanges has {name} in {file}", name in registration.connectors, mend)
+        for mention in find_mentions(home, registration.connectors, registration.rate_sources):
+            if mention.is_known:
+                text = f"{mention.text} is in use; without this plug-in Hummingbot stops at it"
+                yield Finding(Level.NOTE, text, f"before an uninstall: {mention.mend}")
+            else:
+                text = f"{mention.text} names what this Hummingbot does not have, and stops it"
+                yield Finding(Level.ERROR, text, f"{mention.mend}: tegro hummingbot doctor --clean")
+    except InvalidInput as error:
+        yield Finding(Level.ERROR, str(error), "mend or remove that file")
 
 
-def venue_findings(home: Path, env: Mapping[str, str]) -> list[Finding]:
-    """Say whether the settings file can be read, and whether the venues that have keys here answer."""
+def settings_findings(home: Path, env: Mapping[str, str]) -> list[Finding]:
+    """Say whether the settings can be read, what bots wrote down, and whether the venues that have keys here answer."""
     path = settings_path(home / "conf", env)
     try:
         settings = Settings.load(path, env)
     except InvalidInput as error:
         return [Finding(Level.ERROR, str(error), f"mend {path}")]
-    findings = [Finding(Level.OK, f"settings {path}" if path.is_file() else f"no settings file {path}: the defaults")]
+    findings = [
+        Finding(Level.OK, f"settings {path}" if path.is_file() else f"no settings file {path}: the defaults"),
+        *option_findings(settings),
+        *record_findings(home, settings, path),
+    ]
     for domain, name in DOMAINS.items():
         if (home / "conf" / "connectors" / f"{domain}.yml").is_file():
             findings.append(asyncio.run(_venue_finding(domain, settings.environment(name), path)))
@@ -225,18 +221,6 @@ async def _venue_finding(domain: str, environment: Environment, path: Path) -> F
         )
         return Finding(Level.ERROR, text, f"set [{environment.name}] chain in {path}")
     return Finding(Level.OK, f"{domain}: {environment.rest_url} answers for {environment.chain} {environment.chain_id}")
-
-
-def _leftover(what: str, known: bool, mend: str) -> Finding:  # noqa: FBT001
-    if known:
-        return Finding(
-            Level.NOTE, f"{what} is in use; without this plug-in Hummingbot stops at it", f"before an uninstall: {mend}"
-        )
-    return Finding(Level.ERROR, f"{what} names a connector that this Hummingbot does not have, and stops it", mend)
-
-
-def _member(document: object, key: str) -> object:
-    return document.get(key) if isinstance(document, dict) else None
 
 
 def _our_folder() -> Path:

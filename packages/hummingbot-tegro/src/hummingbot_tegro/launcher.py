@@ -6,7 +6,6 @@ because it freezes its paths when it is imported and looks for scripts in the wo
 """
 
 import asyncio
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -16,7 +15,7 @@ from typing import Final, NoReturn
 
 from msgspec import Struct
 
-from hummingbot_tegro.boot import HOME_VARIABLE, HOST_VERSION
+from hummingbot_tegro.boot import HOME_VARIABLE, HOST_VERSION, distribution_of, is_installed, is_tested
 from hummingbot_tegro.home import attach_host, default_home
 from tegro.errors import InvalidInput
 
@@ -26,7 +25,6 @@ CLIENT: Final = ("-m", "hummingbot_tegro.launcher")
 COMMAND_LINE: Final = ("-m", "hummingbot.cli.main")
 """Arguments of Python that start Hummingbot's own command line."""
 
-_SITE_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
 _INTERRUPTED: Final = 130
 
 
@@ -38,13 +36,19 @@ class Host(Struct, frozen=True, kw_only=True):
     version: str
     """What it calls itself, for example `dev-2.18.0`."""
     distribution: str | None
-    """Version of the installed distribution, for example `20260922`; None for a source clone."""
+    """The installed release, for example `20260922`; None for a source clone."""
+    is_installed: bool
+    """Whether it lies in site-packages, and not in a source clone."""
 
     @property
     def source_root(self) -> Path | None:
         """Root of the source clone it lies in, None when it is installed."""
-        root = self.package.parent
-        return None if root.name in _SITE_FOLDERS else root
+        return None if self.is_installed else self.package.parent
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the plug-in was tested with it."""
+        return is_tested(self.version, self.distribution)
 
 
 def find_host(folder: Path | None = None) -> Host:
@@ -73,7 +77,8 @@ def find_host(folder: Path | None = None) -> Host:
     return Host(
         package=package,
         version=version.read_text(encoding="utf-8").strip() if version.is_file() else "unknown",
-        distribution=_distribution() if package.parent.name in _SITE_FOLDERS else None,
+        distribution=distribution_of(str(package)),
+        is_installed=is_installed(str(package)),
     )
 
 
@@ -154,13 +159,6 @@ async def _serve_client(settings: object, secrets: object) -> None:
     application = await bootstrap_application(settings, secrets)
     if application is not None:
         await application.run()
-
-
-def _distribution() -> str | None:
-    try:
-        return importlib.metadata.version("hummingbot")
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":
