@@ -1,10 +1,11 @@
 """Where the plug-in's settings are, and which venue a domain means."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from hummingbot_tegro.host_settings import environment_for, remember_chain, settings_path
+from hummingbot_tegro.host_settings import HostOptions, environment_for, host_options, remember_chain, settings_path
 from tegro.errors import InvalidInput
 
 
@@ -62,3 +63,36 @@ def test_unknown_names_are_refused(file, call):
         call("tegro_moon", "base")
     with pytest.raises(InvalidInput, match="mainnet has no chain 'polygon'"):
         call("tegro", "polygon")
+
+
+def test_the_table_for_the_plug_in_has_defaults_and_is_read(file):
+    assert host_options("tegro") == HostOptions()
+    file.write_text('[mainnet.hummingbot]\nfills = "matched"\norders_at_start = "adopt"\n')
+    assert host_options("tegro") == HostOptions(fills="matched", orders_at_start="adopt")
+    assert host_options("tegro_testnet") == HostOptions()
+
+
+def test_the_fee_share_header_goes_to_the_venue_beside_the_others(file):
+    file.write_text(
+        '[mainnet.headers]\nX-Mine = "1"\n'
+        '[mainnet.hummingbot]\nfee_share_header = "X-Partner"\nfee_share_value = "hummingbot"\n'
+    )
+    assert environment_for("tegro").headers == {"X-Mine": "1", "X-Partner": "hummingbot"}
+    assert environment_for("tegro_testnet").headers == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('fills = "now"', "fills must be one of settled, matched, was 'now'"),
+        ("orders_at_start = 1", "orders_at_start must be one of cancel, adopt, was 1"),
+        ('orphans = "cancel"', "unknown key 'orphans'"),
+        ('fee_share_header = "X-Partner"', "both fee_share_header and fee_share_value, or neither"),
+        ('fee_share_header = "X Partner"\nfee_share_value = "v"', "no name of a header: 'X Partner'"),
+        ('fee_share_header = "X"\nfee_share_value = "a\\nb"', "fee_share_value must be a text in quotes, on one line"),
+    ],
+)
+def test_a_mistake_in_the_table_is_named(file, line, sentence):
+    file.write_text(f"[mainnet.hummingbot]\n{line}\n")
+    with pytest.raises(InvalidInput, match=re.escape(sentence)):
+        host_options("tegro")

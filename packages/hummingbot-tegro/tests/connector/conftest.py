@@ -38,6 +38,7 @@ class Proxy:
         self._sockets: set[web.WebSocketResponse] = set()
         self.url = ""
         self.requests: list[str] = []
+        self.queries: list[str] = []
         self.drop_reply_to_place = False
         self.swallow_place = False
         self.break_reads = False
@@ -48,6 +49,7 @@ class Proxy:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._pass_socket(request)
         self.requests.append(f"{request.method} {request.path}")
+        self.queries.append(request.path_qs)
         is_place = request.path == PLACE_PATH
         if is_place and self.swallow_place:
             return web.Response(status=504)
@@ -268,7 +270,8 @@ async def desk(localnet: BackgroundLocalnet, proxy: Proxy, settings_file: Path) 
         made = Desk(localnet, proxy, wallet, counterparty, other)
         async with running(made.connector):
             await until(lambda: made.connector.ready)
-            await until(lambda: not made.connector._approving.locked() and len(made.connector._background) == 1)
+            await until(lambda: made.connector._chain_seen and not made.connector._approvals.is_busy)
+            await until(lambda: made.connector._approvals._refill is not None)
             yield made
 
 

@@ -126,7 +126,7 @@ async def test_stopping_ends_every_task_and_closes_every_connection(desk):
     connector = desk.new_connector()
     await connector.start_network()
     await desk.until(lambda: connector._user_stream_tracker.last_recv_time > 0)
-    await desk.until(lambda: connector._orderbook_ds._stream is not None)
+    await desk.until(lambda: connector._orderbook_ds.are_books_fresh)
     await connector.stop_network()
     await connector.stop_network()
     await desk.until(lambda: not {task for task in asyncio.all_tasks() - before if not task.done()}, secs=5)

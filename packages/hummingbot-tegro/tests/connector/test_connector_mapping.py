@@ -3,20 +3,22 @@
 from decimal import Decimal
 
 import pytest
-from hummingbot.connector.exchange.tegro.balances import available_balances, held_by_orders
+from hummingbot.connector.exchange.tegro.balances import Spending, WalletOrders, held_by_orders, reading_of, with_chain
 from hummingbot.connector.exchange.tegro.order_mapping import order_state, rested, trade_update
 from hummingbot.core.data_type.common import OrderType, TradeType
-from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState
+from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState, TradeUpdate
 from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee, TokenAmount
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tegro.allowance import AllowanceState
 from tegro.model import Balance, Market, Order, OrderStatus, Side, Token, Trade, TradeState
 
 WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 OTHER = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
 WETH = Token(address="0x" + "11" * 20, symbol="WETH", decimals=18)
 USDC = Token(address="0x" + "22" * 20, symbol="USDC", decimals=6)
+WBTC = Token(address="0x" + "33" * 20, symbol="WBTC", decimals=8)
 MARKET = Market(id="m", symbol="WETH_USDC", chain_id=31337, base=WETH, quote=USDC, base_precision=6, quote_precision=2)
 
 
@@ -71,6 +73,14 @@ def trade(*, state: str = "success", is_buyer_maker: bool | None = True, maker: 
     )
 
 
+def state(*reports: Order, booking: str = "settled", amount: str = "2") -> OrderState | None:
+    return order_state(reports, amount=Decimal(amount), booking=booking)
+
+
+def fill_of(made: Trade, *, order: InFlightOrder, booking: str = "settled") -> TradeUpdate | None:
+    return trade_update(made, venue_order_id="o", order=order, market=MARKET, wallet=WALLET, booking=booking)
+
+
 @pytest.mark.parametrize(
     ("status", "filled", "pending", "expected"),
     [
@@ -82,34 +92,34 @@ def trade(*, state: str = "success", is_buyer_maker: bool | None = True, maker: 
     ],
 )
 def test_plain_states(status, filled, pending, expected):
-    assert order_state(report(status, filled=filled, pending=pending)) is expected
+    assert state(report(status, filled=filled, pending=pending)) is expected
 
 
 def test_defect_30_a_matched_order_that_settles_is_still_open_and_not_being_cancelled():
-    assert order_state(report("closed", pending="2")) is OrderState.OPEN
-    assert order_state(report("closed", filled="1", pending="1")) is OrderState.PARTIALLY_FILLED
+    assert state(report("closed", pending="2")) is OrderState.OPEN
+    assert state(report("closed", filled="1", pending="1")) is OrderState.PARTIALLY_FILLED
 
 
 @pytest.mark.parametrize("code", [611, 711, 712, 811])
 def test_defect_31_every_cancel_is_a_cancel_also_after_a_partial_fill(code):
-    assert order_state(report("cancelled", filled="1", code=code)) is OrderState.CANCELED
+    assert state(report("cancelled", filled="1", code=code)) is OrderState.CANCELED
 
 
 def test_a_cancelled_order_with_a_part_to_settle_has_not_ended():
-    assert order_state(report("cancelled", pending="1")) is OrderState.PENDING_CANCEL
+    assert state(report("cancelled", pending="1")) is OrderState.PENDING_CANCEL
 
 
 def test_an_order_closed_with_a_part_that_never_settled_is_no_full_fill():
-    assert order_state(report("closed", filled="1")) is OrderState.CANCELED
+    assert state(report("closed", filled="1")) is OrderState.CANCELED
 
 
 def test_defect_32_an_unknown_status_changes_nothing():
-    assert order_state(report("unknown")) is None
+    assert state(report("unknown")) is None
 
 
 @pytest.mark.parametrize("state", ["pending", "failed", "unknown"])
 def test_defect_34_only_a_settled_trade_is_a_fill(state):
-    assert trade_update(trade(state=state), order=order(TradeType.BUY), market=MARKET, wallet=WALLET) is None
+    assert fill_of(trade(state=state), order=order(TradeType.BUY)) is None
 
 
 @pytest.mark.parametrize(
@@ -122,14 +132,14 @@ def test_defect_34_only_a_settled_trade_is_a_fill(state):
     ],
 )
 def test_defect_37_each_side_pays_in_the_token_it_receives(trade_type, is_buyer_maker, fee, is_taker):
-    fill = trade_update(trade(is_buyer_maker=is_buyer_maker), order=order(trade_type), market=MARKET, wallet=WALLET)
+    fill = fill_of(trade(is_buyer_maker=is_buyer_maker), order=order(trade_type))
     assert fill is not None
     assert fill.fee == DeductedFromReturnsTradeFee(flat_fees=[fee])
     assert fill.is_taker is is_taker
 
 
 def test_defect_35_and_44_a_fill_has_hummingbots_pair_and_seconds_and_the_quote_the_contract_pays():
-    fill = trade_update(trade(), order=order(TradeType.BUY), market=MARKET, wallet=WALLET)
+    fill = fill_of(trade(), order=order(TradeType.BUY))
     assert fill is not None
     assert (fill.trading_pair, fill.fill_timestamp) == ("WETH-USDC", 1_700_000_000.5)
     # 0.333333 x 3000.01 = 1000.00233333, of which USDC holds six decimals and the contract rounds down.
@@ -151,19 +161,38 @@ def test_orders_hold_what_they_may_still_take():
 
 
 def test_defect_15_both_tokens_of_a_pair_are_there_although_the_venue_lists_none():
-    totals, available = available_balances([], trading_pairs=["WETH-USDC"], preferred_tokens=set(), held={})
-    assert totals == available == {"WETH": Decimal(0), "USDC": Decimal(0)}
+    reading = reading_of([], trading_pairs=["WETH-USDC"], preferred_tokens=set(), held={})
+    assert reading.totals == reading.available({}) == {"WETH": Decimal(0), "USDC": Decimal(0)}
 
 
 amounts = st.decimals(0, 10**9, places=6)
 
 
-@given(total=amounts, reserved=amounts, held=amounts)
-def test_defect_41_and_42_available_is_exact_and_leaves_out_what_orders_hold(total, reserved, held):
+@given(total=amounts, reserved=amounts, held_before=amounts, held=amounts)
+def test_defect_41_and_42_available_is_exact_and_leaves_out_what_orders_hold(total, reserved, held_before, held):
     balances = [Balance(token=USDC, total=total, reserved=reserved)]
-    totals, available = available_balances(balances, trading_pairs=[], preferred_tokens=set(), held={"USDC": held})
-    assert totals["USDC"] == total
-    assert available["USDC"] == max(Decimal(0), min(total - reserved, total - held))
+    reading = reading_of(balances, trading_pairs=[], preferred_tokens=set(), held={"USDC": held_before})
+    assert reading.totals["USDC"] == total
+    of_others = max(reserved - held_before, 0)
+    assert reading.available({"USDC": held})["USDC"] == max(total - of_others - held, 0)
+
+
+def test_an_order_that_ends_while_the_venue_answers_is_not_held_any_more():
+    # The venue answered before the order ended, so its figure still has it.
+    balances = [Balance(token=USDC, total=Decimal(100), reserved=Decimal(60))]
+    reading = reading_of(balances, trading_pairs=[], preferred_tokens=set(), held={"USDC": Decimal(60)})
+    assert reading.available({})["USDC"] == 100
+
+
+def test_what_was_paid_since_the_reading_is_not_free_and_counts_once():
+    selling, spending = order(TradeType.SELL, amount="3", filled="1"), Spending()
+    spending.keep(spending.mark([selling]))
+    selling.executed_amount_base = Decimal("1.5")
+    new = order(TradeType.BUY)
+    new.client_order_id, new.executed_amount_quote = "TEGRO-2", Decimal(3000)
+    assert spending.since([selling, new]) == {"WETH": Decimal("0.5"), "USDC": Decimal(3000)}
+    spending.keep(spending.mark([selling, new]))
+    assert spending.since([selling, new]) == {"WETH": 0, "USDC": 0}
 
 
 @pytest.mark.parametrize("order_of_rows", [1, -1])
@@ -172,7 +201,29 @@ def test_of_two_tokens_with_one_symbol_the_traded_one_counts(order_of_rows):
     rows = [
         Balance(token=token, total=Decimal(total), reserved=Decimal(0)) for token, total in [(USDC, 5), (fake, 10**9)]
     ]
-    totals, _ = available_balances(
-        rows[::order_of_rows], trading_pairs=["WETH-USDC"], preferred_tokens={USDC.address}, held={}
-    )
-    assert totals["USDC"] == 5
+    reading = reading_of(rows[::order_of_rows], trading_pairs=["WETH-USDC"], preferred_tokens={USDC.address}, held={})
+    assert reading.totals["USDC"] == 5
+
+
+def test_the_chains_word_takes_the_place_of_the_venues():
+    late = [Balance(token=USDC, total=Decimal(5), reserved=Decimal(1))]
+    states = [
+        AllowanceState(token=token, allowance_wei=0, cap_wei=None, balance_wei=7_000_000) for token in (USDC, WBTC)
+    ]
+    assert with_chain(late, states) == [
+        Balance(token=USDC, total=Decimal(7), reserved=Decimal(1)),
+        Balance(token=WBTC, total=Decimal("0.07"), reserved=Decimal(0)),
+    ]
+
+
+def test_every_order_of_the_wallet_holds_what_it_may_still_take():
+    orders = WalletOrders()
+    orders.replace([report("open", filled="0.5", pending="0.5")])
+    assert orders.held({"m": "WETH-USDC"}.get) == {"USDC": Decimal(4500)}
+    assert orders.held({}.get) == {}
+    orders.see(report("closed", filled="1.5", pending="0.5"))
+    assert orders.held({"m": "WETH-USDC"}.get) == {"USDC": Decimal(1500)}
+    orders.see(report("open", filled="0.5"))
+    assert orders.held({"m": "WETH-USDC"}.get) == {"USDC": Decimal(1500)}, "an older word changes nothing"
+    orders.see(report("closed", filled="2"))
+    assert orders.held({"m": "WETH-USDC"}.get) == {}

@@ -1,5 +1,6 @@
 """Matched is not settled: what the connector books while a match waits for the chain, and when the chain refuses it."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -31,7 +32,7 @@ def localnet_config() -> LocalnetConfig:
 
 
 def move_away(localnet, owner, symbol: str, amount: Decimal) -> None:
-    """Send a wallet's tokens to somebody else."""
+    """Send a wallet's tokens to somebody else. Not on the event loop, which web3 would block."""
     node = Web3(Web3.HTTPProvider(localnet.rpc_url))
     token = node.eth.contract(Web3.to_checksum_address(localnet.deployment.tokens[symbol]), abi=_TRANSFER)
     call = token.functions.transfer("0x000000000000000000000000000000000000dEaD", int(amount.scaleb(6)))
@@ -84,7 +85,7 @@ async def test_a_match_that_the_chain_refuses_is_no_fill_and_is_said(desk, caplo
     everything = next(balance.total for balance in balances if balance.token.symbol == "USDC")
     await desk.other_places(Side.BUY, "1", "3000")
     assert (await reported(desk, order)).pending == 1
-    move_away(desk.localnet, desk.other_wallet, "USDC", everything)
+    await asyncio.to_thread(move_away, desk.localnet, desk.other_wallet, "USDC", everything)
 
     await desk.until(lambda: "could not settle" in caplog.text)
     report = await reported(desk, order)

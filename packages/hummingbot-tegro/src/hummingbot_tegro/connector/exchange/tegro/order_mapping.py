@@ -1,36 +1,75 @@
 """What the venue reports, in Hummingbot's words. Pure functions."""
 
+from collections.abc import Collection
 from decimal import Decimal
+from typing import Final, Literal
 
+from hummingbot.core.data_type.common import OrderType as HostOrderType
 from hummingbot.core.data_type.common import TradeType
 from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState, TradeUpdate
 from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee, TokenAmount
 
-from tegro.model import Market, Order, OrderStatus, Side, Trade, TradeState, round_down
+from tegro.model import Market, Order, OrderStatus, OrderType, Side, Trade, TradeState, round_down
+
+type Booking = Literal["settled", "matched"]
+"""When a fill is booked."""
+
+_BOOKED: Final = {
+    "settled": frozenset({TradeState.SUCCESS}),
+    "matched": frozenset({TradeState.PENDING, TradeState.SUCCESS}),
+}
+_TYPES: Final = {HostOrderType.LIMIT: OrderType.LIMIT, HostOrderType.LIMIT_MAKER: OrderType.LIMIT_MAKER}
+_HOST_TYPES: Final = {
+    OrderType.LIMIT: HostOrderType.LIMIT,
+    OrderType.LIMIT_MAKER: HostOrderType.LIMIT_MAKER,
+    OrderType.MARKET: HostOrderType.MARKET,
+}
+_OVER: Final = (OrderStatus.CLOSED, OrderStatus.CANCELLED)
 
 
-def order_state(order: Order) -> OrderState | None:
+def bookable(reports: Collection[Order], booking: Booking) -> Decimal:
+    """Return how much of an order is to be booked by now, in base."""
+    return sum((_booked_part(report, booking) for report in reports), Decimal(0))
+
+
+def order_state(reports: Collection[Order], *, amount: Decimal, booking: Booking) -> OrderState | None:
     """Return the state of an order, or None if the venue used a word that this version does not know.
 
     An order counts as ended only when nothing of it is left to settle: until then the matched part may still fail and
-    return to the book (protocol 5.4, 5.5). A cancel after a partial fill is a cancel, whoever asked for it.
+    return to the book (protocol 5.4, 5.5). Where fills are booked at match, it ends with the match. A cancel after a
+    partial fill is a cancel, whoever asked for it.
+
+    Parameters
+    ----------
+    reports
+        The venue's orders that make up this one: several for a market order.
+    amount
+        Of the whole order, in base.
     """
-    if order.status is OrderStatus.UNKNOWN:
+    if not reports or any(report.status is OrderStatus.UNKNOWN for report in reports):
         return None
-    if order.status is OrderStatus.CANCELLED:
-        return OrderState.PENDING_CANCEL if order.pending else OrderState.CANCELED
-    if order.status is OrderStatus.CLOSED and not order.pending:
+    filled = bookable(reports, booking)
+    if all(is_over(report, booking) for report in reports):
         # Closed with a part that never settled: that part is gone, and only `CANCELED` says so.
-        return OrderState.FILLED if order.filled >= order.quantity else OrderState.CANCELED
-    return OrderState.PARTIALLY_FILLED if order.filled else OrderState.OPEN
+        return OrderState.FILLED if filled >= amount else OrderState.CANCELED
+    if all(report.status is OrderStatus.CANCELLED for report in reports):
+        return OrderState.PENDING_CANCEL
+    return OrderState.PARTIALLY_FILLED if filled else OrderState.OPEN
 
 
-def trade_update(trade: Trade, *, order: InFlightOrder, market: Market, wallet: str) -> TradeUpdate | None:
-    """Return a fill of an order, or None as long as the trade has not settled.
+def is_over(report: Order, booking: Booking) -> bool:
+    """Tell whether nothing more of one of the venue's orders can be booked."""
+    return report.status in _OVER and (booking == "matched" or not report.pending)
+
+
+def trade_update(
+    trade: Trade, *, venue_order_id: str, order: InFlightOrder, market: Market, wallet: str, booking: Booking
+) -> TradeUpdate | None:
+    """Return a fill of an order, or None where it is not to be booked (yet).
 
     Each side pays its fee in the token that it receives: base for the buyer, quote for the seller (protocol 7.3).
     """
-    if trade.state is not TradeState.SUCCESS:
+    if trade.state not in _BOOKED[booking]:
         return None
     is_maker = rested(trade, is_buy=order.trade_type is TradeType.BUY, wallet=wallet)
     received = market.base if order.trade_type is TradeType.BUY else market.quote
@@ -38,7 +77,7 @@ def trade_update(trade: Trade, *, order: InFlightOrder, market: Market, wallet: 
     return TradeUpdate(
         trade_id=trade.trade_id,
         client_order_id=order.client_order_id,
-        exchange_order_id=order.exchange_order_id,
+        exchange_order_id=venue_order_id,
         trading_pair=order.trading_pair,
         fill_timestamp=trade.timestamp_ms / 1000,
         fill_price=trade.price,
@@ -59,3 +98,29 @@ def rested(trade: Trade, *, is_buy: bool, wallet: str) -> bool:
 def side_of(trade_type: TradeType) -> Side:
     """Return the side of an order."""
     return Side.BUY if trade_type is TradeType.BUY else Side.SELL
+
+
+def trade_type_of(side: Side) -> TradeType:
+    """Return Hummingbot's word for a side."""
+    return TradeType.BUY if side is Side.BUY else TradeType.SELL
+
+
+def type_of(order_type: HostOrderType) -> OrderType:
+    """Return what a limit or limit-maker order is called in `tegro`."""
+    return _TYPES[order_type]
+
+
+def host_type_of(order_type: str) -> HostOrderType:
+    """Return Hummingbot's word for the type that a journal has."""
+    return _HOST_TYPES[OrderType(order_type)]
+
+
+def newer(known: Order | None, report: Order) -> Order:
+    """Return the later one of two reports of an order: they may come out of order."""
+    if known is None or not (known.is_done or report.filled < known.filled):
+        return report
+    return known
+
+
+def _booked_part(report: Order, booking: Booking) -> Decimal:
+    return report.filled + report.pending if booking == "matched" else report.filled

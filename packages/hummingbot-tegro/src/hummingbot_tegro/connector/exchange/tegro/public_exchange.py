@@ -14,13 +14,17 @@ from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee
 from hummingbot.core.web_assistant.web_assistants_factory import WebAssistantsFactory
 from msgspec import Struct
 
-from hummingbot_tegro.host_settings import environment_for, settings_path
+from hummingbot_tegro.host_settings import environment_for, host_options, settings_path
 from tegro.client import AsyncTegro
-from tegro.errors import BadReply, InvalidInput, NotConnected, RateLimited, Refused
+from tegro.errors import BadReply, NotConnected, RateLimited, Refused
+from tegro.journal import JournalEntry
 from tegro.model import Balance, Chain, Market
-from tegro.signer import LocalSigner, Signer
+from tegro.outcome import Resolution
 
 from . import tegro_constants as constants
+from .bot_identity import order_id_prefix, recorder_of
+from .order_book_tracker import TegroOrderBookTracker
+from .signers import signer_for
 from .tegro_api_order_book_data_source import TegroAPIOrderBookDataSource
 from .tegro_api_user_stream_data_source import TegroAPIUserStreamDataSource
 from .tegro_utils import DEFAULT_FEES
@@ -42,7 +46,8 @@ class TegroPublicExchange(ExchangePyBase):
     tegro_api_key
         The wallet's address. Empty for an instance that only reads public data.
     tegro_api_secret
-        The wallet's private key, kept in a signer and nowhere else. Empty as above.
+        The wallet's private key, kept in a signer and nowhere else, or the name of another signer (`signers`). Empty
+        as above.
     chain_name
         The chain; empty takes the one of the settings file.
     balance_asset_limit, rate_limits_share_pct
@@ -75,16 +80,22 @@ class TegroPublicExchange(ExchangePyBase):
         self._trading_pairs = trading_pairs or []
         self._trading_required = trading_required
         self._chain_answered = chain_name
-        signer = _signer(tegro_api_key, tegro_api_secret)
+        signer = signer_for(tegro_api_key, tegro_api_secret)
         del tegro_api_secret
         self._wallet = signer.address if signer is not None else ""
+        self._options = host_options(domain)
         self._link: Final = VenueLink(
             environment_for(domain, chain_name),
             signer=signer,
-            journal_path=_journal_path() if trading_required and signer is not None else None,
+            folder=_data_folder(),
+            keeps_journal=trading_required and signer is not None,
+            on_resolved=self._resolved,
         )
         self._fee_rate = DEFAULT_FEES.taker_percent_fee_decimal
         super().__init__(balance_asset_limit, rate_limits_share_pct)
+        self._set_order_book_tracker(
+            TegroOrderBookTracker(self._orderbook_ds, trading_pairs=self._trading_pairs, domain=domain)
+        )
 
     # What Hummingbot asks of a connector
 
@@ -115,8 +126,8 @@ class TegroPublicExchange(ExchangePyBase):
 
     @property
     def client_order_id_prefix(self) -> str:
-        """Beginning of those ids."""
-        return constants.CLIENT_ORDER_ID_PREFIX
+        """Beginning of those ids: it tells the bots of one Hummingbot apart."""
+        return order_id_prefix(recorder_of(self))
 
     @property
     def trading_rules_request_path(self) -> str:
@@ -148,6 +159,16 @@ class TegroPublicExchange(ExchangePyBase):
         """Whether orders will be placed."""
         return self._trading_required
 
+    @property
+    def status_dict(self) -> dict[str, bool]:
+        """What has to be so before the connector is ready. A stale order book is not."""
+        status: dict[str, bool] = super().status_dict
+        status["order_books_fresh"] = self._orderbook_ds.are_books_fresh
+        return status
+
+    def _resolved(self, entry: JournalEntry, resolution: Resolution) -> None:
+        """Take notice that the fate of an order was found out; here there are none."""
+
     # The network
 
     async def stop_network(self) -> None:
@@ -178,6 +199,12 @@ class TegroPublicExchange(ExchangePyBase):
 
     async def _format_trading_rules(self, exchange_info_dict: ExchangeInfo) -> list[TradingRule]:
         chain, markets = exchange_info_dict.chain, exchange_info_dict.markets
+        for pair in self._trading_pairs:
+            if pair not in markets:
+                self.logger().error(
+                    f"There are no trading rules for {pair}: Tegro lists no such market on "
+                    f"{self._link.environment.chain}, or one that could not be read (see the log)."
+                )
         return [_trading_rule(pair, market, chain) for pair, market in markets.items()]
 
     def _initialize_trading_pair_symbols_from_exchange_info(self, exchange_info: ExchangeInfo) -> None:
@@ -258,18 +285,9 @@ class TegroPublicExchange(ExchangePyBase):
         return TegroAPIUserStreamDataSource(self._link, self._wallet)
 
 
-def _signer(address: str, key: str) -> Signer | None:
-    if not key:
-        return None
-    signer = LocalSigner(key)
-    if address and address.lower() != signer.address.lower():
-        raise InvalidInput(f"the private key belongs to the wallet {signer.address}, not to {address}; connect again")
-    return signer
-
-
-def _journal_path() -> Path:
-    """Return where this Hummingbot keeps the record of signed orders; all of its bots share the file."""
-    return Path(hummingbot.data_path()) / "tegro_journal.sqlite"
+def _data_folder() -> Path:
+    """Return where this Hummingbot keeps its data; all of its bots share the folder."""
+    return Path(hummingbot.data_path())
 
 
 def _trading_rule(pair: str, market: Market, chain: Chain) -> TradingRule:

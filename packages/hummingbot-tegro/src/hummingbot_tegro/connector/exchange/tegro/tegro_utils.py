@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validat
 from hummingbot_tegro.host_settings import environment_name
 from tegro.eip712 import parse_address, to_checksum
 from tegro.settings import normalise_chain
-from tegro.signer import address_of
+
+from .signers import check_answer
 
 CENTRALIZED = True
 EXAMPLE_PAIR = "WETH-USDC"
@@ -75,22 +76,14 @@ class _WalletConfigMap(BaseConnectorConfigMap):
     )
     @classmethod
     def check_key(cls, value: object, info: ValidationInfo) -> object:
-        """Return the private key if it is one, and is that of the address answered before."""
+        """Return the private key, or the name of another signer, if it is that of the address answered before."""
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if not isinstance(text, str):
             raise ValueError("a private key must be a text in quotes (it is not shown here)")  # noqa: TRY004
-        key = text.strip()
-        if key.startswith(_ENCRYPTED_KEY_PREFIX):
+        if text.strip().startswith(_ENCRYPTED_KEY_PREFIX):
             # Read back from the file; Hummingbot assigns the decrypted key next, and then it is checked.
             return value
-        wallet = info.data.get(f"{info.data['connector']}_api_key")
-        owner = address_of(key)
-        if wallet is not None and owner != wallet:
-            raise ValueError(
-                f"this private key belongs to the wallet {owner}, not to {wallet}: enter the key of that wallet, "
-                "or begin again (Ctrl+X in the client) with the other address"
-            )
-        return SecretStr(key)
+        return SecretStr(check_answer(text, info.data.get(f"{info.data['connector']}_api_key")))
 
     @field_validator("chain_name", mode="before", check_fields=False)
     @classmethod

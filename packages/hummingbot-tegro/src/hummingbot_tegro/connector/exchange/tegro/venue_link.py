@@ -1,7 +1,7 @@
 """The connector's one door to `tegro`: the client and its lifetime, and which market each Hummingbot pair means."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -10,12 +10,19 @@ from hummingbot.connector.utils import combine_to_hb_trading_pair
 
 from tegro.client import AsyncTegro
 from tegro.errors import InvalidInput
-from tegro.journal import Journal, SqliteJournal
+from tegro.journal import Journal, JournalEntry, SqliteJournal
 from tegro.model import Market
+from tegro.outcome import Resolution
+from tegro.pins import PinBook, pin_book
 from tegro.settings import Environment
 from tegro.signer import Signer
 
+from .signers import KeystoreSigner
+
 _log: Final = logging.getLogger(__name__)
+
+JOURNAL_FILE: Final = "tegro_journal.sqlite"
+PINS_FILE: Final = "pins.json"
 
 
 class VenueLink:
@@ -30,27 +37,59 @@ class VenueLink:
         Venue and chain.
     signer
         Signs for the wallet; None for an instance that only reads public data.
-    journal_path
-        File of signed orders; None keeps no record across restarts.
+    folder
+        Where the record of signed orders and the pins are kept; all bots of this Hummingbot share it.
+    keeps_journal
+        Whether orders will be signed; if not, no record is made.
+    on_resolved
+        Told of each order whose fate the client has found out.
     """
 
-    def __init__(self, environment: Environment, *, signer: Signer | None, journal_path: Path | None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        signer: Signer | None,
+        folder: Path,
+        keeps_journal: bool,
+        on_resolved: Callable[[JournalEntry, Resolution], None],
+    ) -> None:
         self.environment = environment
         self._signer = signer
-        self._journal_path = journal_path
+        self._folder = folder
+        self._keeps_journal = keeps_journal
+        self._on_resolved = on_resolved
+        self._pins: PinBook | None = None
         self._journal: Journal | None = None
         self._client: AsyncTegro | None = None
         self._markets: dict[str, Market] = {}
         self._pair_of_symbol: dict[str, str] = {}
+        self._pair_of_id: dict[str, str] = {}
+
+    def open(self) -> None:
+        """Make the client of the running network. May be repeated."""
+        if self._client is None:
+            if self._journal is None and self._keeps_journal:
+                self._journal = SqliteJournal(self._folder / JOURNAL_FILE)
+            self._client = AsyncTegro(
+                self.environment,
+                signer=self._signer,
+                journal=self._journal,
+                pins=self._pin_book(),
+                on_resolved=self._on_resolved,
+            )
 
     @property
     def client(self) -> AsyncTegro:
-        """The client of the running network."""
-        if self._client is None:
-            if self._journal is None and self._journal_path is not None:
-                self._journal = SqliteJournal(self._journal_path)
-            self._client = AsyncTegro(self.environment, signer=self._signer, journal=self._journal)
+        """The client of the running network, opened where it is not."""
+        self.open()
+        assert self._client is not None  # noqa: S101  for the type checker
         return self._client
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the network runs, so that its client can be used."""
+        return self._client is not None
 
     @asynccontextmanager
     async def borrowed(self) -> AsyncIterator[AsyncTegro]:
@@ -58,8 +97,19 @@ class VenueLink:
         if self._client is not None:
             yield self._client
             return
-        async with AsyncTegro(self.environment, signer=self._signer) as client:
+        async with AsyncTegro(self.environment, signer=self._signer, pins=self._pin_book()) as client:
             yield client
+
+    async def open_signer(self) -> None:
+        """Make sure that the signer can sign, where that is not certain yet.
+
+        Raises
+        ------
+        InvalidInput
+            If the keystore does not open, or is of another wallet.
+        """
+        if isinstance(self._signer, KeystoreSigner):
+            await self._signer.open()
 
     async def close(self) -> None:
         """Close the client and the journal. May be repeated; the next use of `client` opens new ones."""
@@ -85,6 +135,7 @@ class VenueLink:
                 learned[pair] = market
         self._markets = learned
         self._pair_of_symbol = {market.symbol: pair for pair, market in learned.items()}
+        self._pair_of_id = {market.id: pair for pair, market in learned.items()}
         return learned
 
     async def market(self, trading_pair: str) -> Market:
@@ -99,7 +150,7 @@ class VenueLink:
         """
         if trading_pair not in self._markets:
             async with self.borrowed() as client:
-                self.learn(await client.markets())
+                self.learn(await client.markets(refresh=bool(self._markets)))
         try:
             return self._markets[trading_pair]
         except KeyError:
@@ -111,6 +162,19 @@ class VenueLink:
         """Return the addresses of all tokens of the known markets."""
         return {token.address for market in self._markets.values() for token in (market.base, market.quote)}
 
+    def known_market(self, trading_pair: str) -> Market | None:
+        """Return the market of a pair if it is known already; else None."""
+        return self._markets.get(trading_pair)
+
     def pair_of(self, symbol: str) -> str | None:
         """Return the Hummingbot pair of a market's symbol; None if that market is not known here."""
         return self._pair_of_symbol.get(symbol)
+
+    def pair_of_market_id(self, market_id: str) -> str | None:
+        """Return the Hummingbot pair of a market's id; None if that market is not known here."""
+        return self._pair_of_id.get(market_id)
+
+    def _pin_book(self) -> PinBook:
+        if self._pins is None:
+            self._pins = pin_book(self.environment, self._folder / PINS_FILE)
+        return self._pins
