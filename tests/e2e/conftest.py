@@ -16,6 +16,8 @@ import pytest
 from hexbytes import HexBytes
 from web3 import Web3
 
+from hummingbot_tegro.demo.reconciliation import ChainFill
+from tegro.model import Side
 from tegro_localnet.background import BackgroundLocalnet
 from tegro_localnet.wallet import LocalWallet
 
@@ -35,8 +37,9 @@ paper_trade:
 class Bot:
     """One stock Hummingbot, in whichever layout, with our strategy on localnet."""
 
-    def __init__(self, layout, home: Path, localnet: BackgroundLocalnet, wallet: LocalWallet) -> None:
+    def __init__(self, layout, home: Path, localnet: BackgroundLocalnet, wallet: LocalWallet, script: str) -> None:
         self._layout = layout
+        self._script = script
         self._process: subprocess.Popen[str] | None = None
         self.home = home
         self.wallet = wallet
@@ -63,7 +66,7 @@ class Bot:
     def start(self) -> None:
         """Start the engine that `start` spawns."""
         command = [self._layout.python, "-m", "hummingbot.cli.engine", "--name", BOT, "--script-config", f"{BOT}.yml"]
-        with self.output.open("w") as output:
+        with self.output.open("a") as output:
             self._process = subprocess.Popen(
                 command, cwd=self.home, env=self._env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True
             )
@@ -117,9 +120,9 @@ class Bot:
         (self.home / "conf" / "tegro.toml").write_text(
             f'[localnet]\nrest_url = "{localnet.rest_url}"\nrpc_url = "{localnet.rpc_url}"\n'
         )
-        shutil.copy(HERE / "bot_script.py", self.home / "scripts")
+        shutil.copy(HERE / self._script, self.home / "scripts")
         (self.home / "conf" / "scripts" / f"{BOT}.yml").write_text(
-            f"script_file_name: bot_script.py\ndone_file: {self.done_file}\ncontrollers_config: []\n"
+            f"script_file_name: {self._script}\ndone_file: {self.done_file}\ncontrollers_config: []\n"
         )
 
 
@@ -181,9 +184,9 @@ def start_bot(localnet: BackgroundLocalnet, tmp_path: Path) -> Iterator[Callable
     """Return a function that sets up a bot in a layout and a home folder; it is ended after the test."""
     bots: list[Bot] = []
 
-    def make(layout, home: Path) -> Bot:
-        wallet = localnet.new_wallet(FIRST_BALANCES, approve=False)
-        bots.append(Bot(layout, home, localnet, wallet))
+    def make(layout, home: Path, script: str = "bot_script.py", wallet: LocalWallet | None = None) -> Bot:
+        owner = localnet.new_wallet(FIRST_BALANCES, approve=False) if wallet is None else wallet
+        bots.append(Bot(layout, home, localnet, owner, script))
         return bots[-1]
 
     yield make
@@ -201,6 +204,28 @@ def chain(localnet: BackgroundLocalnet) -> ChainReader:
 def terminal() -> ModuleType:
     """Return what drives the host's client on a pseudo terminal."""
     return _helper("terminal")
+
+
+@pytest.fixture(scope="session")
+def chain_fills() -> Callable[..., Iterator[ChainFill]]:
+    """Return what reads the contract's settlements of some orders, given by their hashes."""
+    return _chain_fills
+
+
+def _chain_fills(chain: ChainReader, ours: set[str]) -> Iterator[ChainFill]:
+    for event in chain.settlements():
+        for name, side in (("buyOrderHash", Side.BUY), ("sellOrderHash", Side.SELL)):
+            order_hash = "0x" + event[name].hex()
+            if order_hash in ours:
+                yield ChainFill(
+                    order_hash=order_hash,
+                    tx_hash=event["tx_hash"],
+                    pair=f"{chain.symbol(event['baseToken'])}-{chain.symbol(event['quoteToken'])}",
+                    side=side,
+                    price_e18=event["price"],
+                    quantity_wei=event["totalQuantity"],
+                    quote_wei=event["totalPrice"],
+                )
 
 
 def _helper(name: str) -> ModuleType:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
 from hummingbot_tegro.demo.readers import host_fills, venue_fills
-from hummingbot_tegro.demo.reconciliation import Books, ChainFill, differences
+from hummingbot_tegro.demo.reconciliation import Books, differences
 from hummingbot_tegro.home import create_home
 from tegro.client import AsyncTegro
 from tegro.model import Market, Order, OrderRequest, OrderStatus, Side
@@ -93,7 +93,9 @@ async def tegro(localnet) -> AsyncIterator[AsyncTegro]:
 
 
 @pytest.mark.parametrize("layout_name", ["installed_layout", "source_layout"])
-async def test_a_stock_hummingbot_trades_and_every_book_agrees(layout_name, request, tmp_path, start_bot, tegro, chain):
+async def test_a_stock_hummingbot_trades_and_every_book_agrees(
+    layout_name, request, tmp_path, start_bot, tegro, chain, chain_fills
+):
     layout = request.getfixturevalue(layout_name)
     home = layout.cwd
     if layout_name == "installed_layout":
@@ -114,7 +116,8 @@ async def test_a_stock_hummingbot_trades_and_every_book_agrees(layout_name, requ
 
     orders = await tegro.orders(bot.wallet.address)
     check_orders(orders)
-    books = await read_books(bot, tegro, chain, orders, balances_before)
+    settled = tuple(chain_fills(chain, {order.order_hash for order in orders}))
+    books = await read_books(bot, tegro, chain, orders, settled, balances_before)
     assert differences(books) == []
     assert len(books.host) == 5 * len(PAIRS)
     check_that_it_would_notice(books)
@@ -142,34 +145,17 @@ def check_orders(orders: list[Order]) -> None:
         assert count == (4 if status is OrderStatus.CLOSED else 2)
 
 
-async def read_books(bot, tegro: AsyncTegro, chain, orders: list[Order], balances_before) -> Books:
+async def read_books(bot, tegro: AsyncTegro, chain, orders: list[Order], settled, balances_before) -> Books:
     """Read the same trades from Hummingbot's database, the venue, the chain's log and the chain's balances."""
     markets = await tegro.markets()
     balances_after = chain.balances_wei(bot.wallet)
     return Books(
         host=host_fills(bot.database),
         venue=await venue_fills(tegro, orders),
-        chain=tuple(chain_fills(chain, {order.order_hash for order in orders})),
+        chain=settled,
         balance_changes_wei={token: balances_after[token] - balances_before[token] for token in balances_after},
         decimals={token.symbol: token.decimals for market in markets for token in (market.base, market.quote)},
     )
-
-
-def chain_fills(chain, ours: set[str]) -> Iterator[ChainFill]:
-    """Yield the contract's settlements of our orders."""
-    for event in chain.settlements():
-        for name, side in (("buyOrderHash", Side.BUY), ("sellOrderHash", Side.SELL)):
-            order_hash = "0x" + event[name].hex()
-            if order_hash in ours:
-                yield ChainFill(
-                    order_hash=order_hash,
-                    tx_hash=event["tx_hash"],
-                    pair=f"{chain.symbol(event['baseToken'])}-{chain.symbol(event['quoteToken'])}",
-                    side=side,
-                    price_e18=event["price"],
-                    quantity_wei=event["totalQuantity"],
-                    quote_wei=event["totalPrice"],
-                )
 
 
 def check_that_it_would_notice(books) -> None:

@@ -22,6 +22,7 @@ from web3 import Web3
 from tegro.client import AsyncTegro
 from tegro.model import Side
 from tegro.signer import LocalSigner
+from tegro_localnet.fault_spec import Fault, FaultKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -94,6 +95,32 @@ async def test_a_market_sell_goes_as_deep_as_it_must_and_no_rest_stays(desk):
     assert order.price == 2980
     await desk.ended(order)
     assert (order.current_state, order.executed_amount_base) == (OrderState.CANCELED, Decimal(1))
+    assert not await desk.other.orders(desk.wallet.address, statuses=("active",))
+
+    # The contract pays a seller its own limit, so each bid got an order of its own; for Hummingbot they are one.
+    fills = desk.of(OrderFilledEvent, order_id)
+    assert sorted((fill.price, fill.amount) for fill in fills) == [(2980, Decimal("0.5")), (2990, Decimal("0.5"))]
+    journal = desk.connector._link.client.journal
+    first, second = (journal.find_by_client_order_id(name) for name in (order_id, f"{order_id}/2"))
+    assert order.exchange_order_id == first.order_id
+    assert {fill.exchange_order_id for fill in fills} == {first.order_id, second.order_id}
+    assert len(desk.of(SellOrderCreatedEvent, order_id)) == len(desk.of(OrderCancelledEvent, order_id)) == 1
+
+
+async def test_a_market_order_whose_reply_was_lost_is_found_and_leaves_no_rest(desk):
+    await desk.other_places(Side.BUY, "0.5", "2990")
+    await desk.until(lambda: desk.best("WETH-USDC", Side.BUY) == 2990)
+    fault = Fault(kind=FaultKind.HOLD, path="*/orders/place", wallet=desk.wallet.address)
+    desk.proxy.drop_reply_to_place = True
+    held = desk.localnet.faults.add(fault)
+    order_id = desk.connector.sell("WETH-USDC", Decimal("0.5"), MARKET)
+    await desk.until(lambda: desk.localnet.faults.list()[0].held)
+    # The bid is gone when the order arrives, so it rests.
+    await desk.other.cancel_all()
+    desk.localnet.faults.clear(held)
+    order = await desk.opened(order_id)
+    await desk.ended(order)
+    assert (order.current_state, order.executed_amount_base) == (OrderState.CANCELED, 0)
     assert not await desk.other.orders(desk.wallet.address, statuses=("active",))
 
 

@@ -37,6 +37,7 @@ from tegro_localnet.funding import DEFAULT_NATIVE, Funding
 from tegro_localnet.gateway.accounts import AccountRoutes
 from tegro_localnet.gateway.chart import ChartRoutes
 from tegro_localnet.gateway.control import ControlRoutes
+from tegro_localnet.gateway.headers import HeaderLog
 from tegro_localnet.gateway.market_data import MarketDataRoutes
 from tegro_localnet.gateway.server import GatewayServer, bind
 from tegro_localnet.gateway.stream import StreamGateway
@@ -257,10 +258,11 @@ class Localnet:
             faults=self.faults,
         )
         accounts = AccountRoutes(self.venue, self._listing, self.mirror)
-        control = ControlRoutes(self._funding, self.info, self.faults, self._stream)
+        headers = HeaderLog()
+        control = ControlRoutes(self._funding, self.info, self.faults, self._stream, headers)
         chart = ChartRoutes(self._listing, has_volume=self.config.full_chart)
         routes = [*chart.routes(), *data.routes(), *trading.routes(), *accounts.routes(), *control.routes()]
-        return GatewayServer(listener, routes, self._stream, self.faults)
+        return GatewayServer(listener, routes, self._stream, self.faults, headers)
 
     def _run_background(self, node: NodeProcess) -> None:
         self._spawn("settlement", self.settlement.run())

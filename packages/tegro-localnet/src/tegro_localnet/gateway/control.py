@@ -10,6 +10,7 @@ from tegro.wire import NumberLiteral, decimal_of
 from tegro.wire.number import plain
 from tegro_localnet.faults import Fault, FaultBoard
 from tegro_localnet.funding import DEFAULT_NATIVE, Funding
+from tegro_localnet.gateway.headers import HeaderLog
 from tegro_localnet.gateway.replies import answer
 from tegro_localnet.gateway.stream import StreamGateway
 from tegro_localnet.info import LocalnetInfo
@@ -34,9 +35,12 @@ class FaucetReply(Struct, kw_only=True):
 
 
 class ControlRoutes:
-    """Faucet, description, health, faults."""
+    """Faucet, description, health, headers, faults."""
 
-    def __init__(self, funding: Funding, info: LocalnetInfo, faults: FaultBoard, stream: StreamGateway) -> None:
+    def __init__(
+        self, funding: Funding, info: LocalnetInfo, faults: FaultBoard, stream: StreamGateway, headers: HeaderLog
+    ) -> None:
+        self._headers = headers
         self._funding = funding
         self._info = info
         self._faults = faults
@@ -48,6 +52,7 @@ class ControlRoutes:
             web.post("/localnet/faucet", self._faucet),
             web.get("/localnet/info", self._show_info),
             web.get("/localnet/health", self._health),
+            web.get("/localnet/headers", self._list_headers),
             web.post("/localnet/faults", self._add_fault),
             web.get("/localnet/faults", self._list_faults),
             web.delete("/localnet/faults", self._clear_faults),
@@ -78,6 +83,9 @@ class ControlRoutes:
 
     async def _health(self, _: web.Request) -> web.Response:
         return answer({"status": "ok"})
+
+    async def _list_headers(self, _: web.Request) -> web.Response:
+        return answer(self._headers.seen())
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         return answer({"id": self._faults.add(read_body(await request.read(), Fault))})

@@ -11,6 +11,7 @@ from aiohttp import web
 from tegro_localnet.errors import LocalnetError
 from tegro_localnet.faults import FaultBoard
 from tegro_localnet.gateway.faulty import FaultyRequests
+from tegro_localnet.gateway.headers import HeaderLog
 from tegro_localnet.gateway.replies import refusals
 from tegro_localnet.gateway.stream import StreamGateway
 
@@ -39,12 +40,18 @@ class GatewayServer:
     """Serves routes on a bound socket, as an async context manager."""
 
     def __init__(
-        self, listener: socket.socket, routes: Iterable[web.RouteDef], stream: StreamGateway, faults: FaultBoard
+        self,
+        listener: socket.socket,
+        routes: Iterable[web.RouteDef],
+        stream: StreamGateway,
+        faults: FaultBoard,
+        headers: HeaderLog | None = None,
     ) -> None:
         self._listener = listener
         # A fault meets the finished answer of the venue, also its refusal; what a fault itself cannot read is refused.
         faulty = FaultyRequests(faults)
-        application = web.Application(middlewares=[refusals, faulty.meet, refusals])
+        noting = [] if headers is None else [headers.note]
+        application = web.Application(middlewares=[*noting, refusals, faulty.meet, refusals])
         application.add_routes([*routes, *stream.routes()])
         application.on_shutdown.append(faulty.give_up)
         application.on_shutdown.append(stream.close_all)

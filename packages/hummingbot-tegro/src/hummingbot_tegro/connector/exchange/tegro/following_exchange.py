@@ -106,6 +106,7 @@ class TegroFollowingExchange(TegroAccountExchange):
             if isinstance(answer, TegroError):
                 raise answer
             await self._sync.apply(order, answer)
+            await self._look_for_rest(order, answer)
         except NeverPlaced as error:
             self._update_order_after_failure(order.client_order_id, order.trading_pair, error)
         except FateUnknown:
@@ -115,6 +116,9 @@ class TegroFollowingExchange(TegroAccountExchange):
                 await self._handle_update_error_for_lost_order(order, error)
             else:
                 await self._handle_update_error_for_active_order(order, error)
+
+    async def _look_for_rest(self, order: InFlightOrder, reports: Sequence[Order]) -> None:
+        """Take notice of what was just reported of an order; `TegroTradingExchange` cancels what must not rest."""
 
     async def _handle_update_error_for_active_order(self, order: InFlightOrder, error: Exception) -> None:
         """Count an order as missing only when the venue says so; Hummingbot's own rule counts every broken request."""
@@ -206,6 +210,7 @@ class TegroFollowingExchange(TegroAccountExchange):
         name = tracked.client_order_id
         if isinstance(resolution, Accepted):
             await self._sync.apply(tracked, [resolution.order])
+            await self._look_for_rest(tracked, [resolution.order])
         elif isinstance(resolution, Rejected):
             # A part of a market order may be refused while others live: all of it is looked at.
             await self._bring_up_to_date([tracked])

@@ -1,7 +1,7 @@
 """The connector places orders and cancels them."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from itertools import batched
 from typing import Any, override
@@ -12,7 +12,7 @@ from hummingbot.core.data_type.in_flight_order import InFlightOrder
 
 from tegro.errors import AllowanceMissing, Refused, TegroError
 from tegro.market_plan import market_limit_price
-from tegro.model import OrderRequest, Side
+from tegro.model import Order, OrderRequest, Side
 from tegro.outcome import Accepted, Cancelled, CancelRejected, CancelUnknown, NotSent, PlaceOutcome, Rejected
 
 from .following_exchange import TegroFollowingExchange
@@ -120,6 +120,12 @@ class TegroTradingExchange(TegroFollowingExchange):
         if order.order_type is OrderType.MARKET:
             await self._finish_market_order(order)
         return exchange_order_id
+
+    async def _look_for_rest(self, order: InFlightOrder, reports: Sequence[Order]) -> None:
+        """Cancel what a market order left in the book because its own cancel did not come through."""
+        is_left = order.order_type is OrderType.MARKET and any(report.is_open for report in reports)
+        if is_left and order.client_order_id not in self._placing and not order.is_pending_cancel_confirmation:
+            await self._execute_order_cancel(order)
 
     async def _finish_market_order(self, order: InFlightOrder) -> None:
         """Apply what became of the parts, now that none more will come. What is missed here, the polling finds."""
