@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from decimal import Decimal
 
 import pytest
 from aiohttp import web
@@ -11,7 +12,7 @@ from tegro.backoff import Backoff
 from tegro.errors import Closed, InvalidInput
 from tegro.events import BookUpdated, Resync
 from tegro.live_book import LiveBooks
-from tegro.model import Token
+from tegro.model import Side, Token
 from tegro.rest import RestClient
 from tegro.stream import (
     BookChanged,
@@ -427,3 +428,37 @@ async def test_markets_are_named_by_their_symbols_alone(make_books, market, make
         make_books([market, make_market(id="another")])
     with pytest.raises(InvalidInput, match="'WBTC_USDT' is not followed; these are: WETH_USDT"):
         make_books().book("WBTC_USDT")
+
+
+async def test_a_copy_is_told_of_each_change_of_a_book_that_is_right_and_of_no_other(opened, stub, market):
+    told = []
+    async with opened(on_change=told.append) as books:
+        await send(stub, diff(bids=[("9", "2")]), diff(bids=[("9", "0")]), diff(bids=[("12", "1")]))
+        await until(books, Stale)
+        # The last one crossed the book, which is made anew then.
+        assert [pairs(change.bids) for change in told[:2]] == [[("9", "2")], [("9", "0")]]
+        assert books.book(WETH).quantity_at(Side.BUY, Decimal(9)) == 0
+
+
+async def test_a_market_is_followed_and_given_up_on_the_open_socket(opened, stub, depths, market, make_market):
+    base = Token(address="0x" + "ab" * 20, symbol="WBTC", decimals=8)
+    other = make_market(id="m2", symbol="WBTC_USDT", base=base)
+    depths.set(other, [("7", "3")])
+    async with opened() as books:
+        books._client._markets[other.id] = other
+        await books.follow(other)
+        await books.follow(other)
+        resynced = (await until(books, Resync))[-1]
+        assert (resynced.symbol, resynced.reason) == ("WBTC_USDT", "followed from now on")
+        assert pairs(books.live(other).bids()) == [("7", "3")]
+        await send(stub, diff(bids=[("6", "1")], symbol="WBTC_USDT"))
+        await until(books, BookUpdated)
+        assert pairs(books.book("WBTC_USDT").bids()) == [("7", "3"), ("6", "1")]
+
+        await books.unfollow(other)
+        await books.unfollow(other)
+        assert books.live(other) is None
+        await send(stub, diff(bids=[("5", "1")], symbol="WBTC_USDT"), diff(bids=[("9", "2")]))
+        assert (await until(books, BookUpdated))[-1] == BookUpdated(WETH)
+        with pytest.raises(InvalidInput, match="could not tell them apart"):
+            await books.follow(make_market(symbol=WETH, id="another"))

@@ -362,3 +362,11 @@ def test_a_negative_number_of_levels_is_refused(book, text):
         book.apply_snapshot(convert.read_snapshot(TEXT, "X"))
     with pytest.raises(ValueError, match="islice"):
         book.bids(-1)
+
+
+def test_what_rests_at_a_price_is_told_and_nothing_is_zero(book):
+    for side, shown in ((Side.BUY, book.bids()), (Side.SELL, book.asks())):
+        for level in shown:
+            assert book.quantity_at(side, level.price) == level.quantity
+        assert book.quantity_at(side, Decimal("0.5")) == 0
+        assert book.quantity_at(side, Decimal(10**9)) == 0
