@@ -15,6 +15,10 @@ import pytest
 _HEX_RUN: Final = re.compile(rb"[0-9a-fA-F]{64,}")
 _KEY: Final = re.compile("[0-9a-f]{64}")
 _LEAST_VARIETY: Final = 12
+_PROGRAMS: Final = frozenset({".py", ".pyc", ".pyi", ".pyx", ".pxd", ".so", ".cpp", ".h"})
+"""Copies of Hummingbot, tens of thousands of files, and the tests' own scripts: nothing of a run is written there."""
+_BUILT: Final = "unpacked"
+"""What was built from this repository, with the published keys that its tests and test vectors use."""
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -51,6 +55,8 @@ class SecretWatch:
     def search_folder(self, folder: Path) -> None:
         for path in folder.rglob("*"):
             if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
+                continue
+            if path.suffix in _PROGRAMS or _BUILT in path.parts:
                 continue
             self.files_searched += 1
             if self.holds_key(path.read_bytes()):

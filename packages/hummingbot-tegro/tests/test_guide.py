@@ -122,6 +122,7 @@ def test_the_commands_run_from_the_first_to_the_last(installed_layout, localnet)
         timeout=220,
         check=False,
     )
+    key_file.unlink()  # the reader's own file; what the commands leave behind must hold no key
     assert done.returncode == 0, done.stdout + done.stderr
     secret = json.loads(keys)["tegro_localnet_api_secret"].removeprefix("0x")
     assert secret not in done.stdout + done.stderr
