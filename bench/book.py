@@ -170,11 +170,7 @@ def check_books() -> None:
 
 
 def verdict(micros: dict[str, list[float]]) -> bool:
-    """Print what came of each target; return whether none was missed but the first.
-
-    That one is what the project set out for. Making sure that 200 texts are plain numbers in order takes more than half
-    of it (see the pieces), so it is printed as missed where it is, and the other two hold what was reached.
-    """
+    """Print what came of each target; return whether none was missed."""
     book, change = quietest(micros[BOOK]), quietest(micros[CHANGE])
     times = ratio(micros[BOOK], micros[EXACT])
     targets = (
@@ -184,7 +180,7 @@ def verdict(micros: dict[str, list[float]]) -> bool:
     )
     for is_met, sentence in targets:
         print(f"{'met' if is_met else 'MISSED'}: {sentence}")
-    return all(is_met for is_met, _ in targets[1:])
+    return all(is_met for is_met, _ in targets)
 
 
 def main() -> int:
