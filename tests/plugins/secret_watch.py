@@ -7,6 +7,7 @@ processes, settings, databases. A hit fails the run and says where it was, never
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,8 @@ import pytest
 _HEX_RUN: Final = re.compile(rb"[0-9a-fA-F]{64,}")
 _KEY: Final = re.compile("[0-9a-f]{64}")
 _LEAST_VARIETY: Final = 12
-_PROGRAMS: Final = frozenset({".py", ".pyc", ".pyi", ".pyx", ".pxd", ".so", ".cpp", ".h"})
-"""Copies of Hummingbot, tens of thousands of files, and the tests' own scripts: nothing of a run is written there."""
+_COPIED: Final = ("clone", "hummingbot")
+"""Where a test keeps its copy of the Hummingbot package: tens of thousands of files, of which a run writes none."""
 _BUILT: Final = "unpacked"
 """What was built from this repository, with the published keys that its tests and test vectors use."""
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
@@ -56,7 +57,7 @@ class SecretWatch:
         for path in folder.rglob("*"):
             if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
                 continue
-            if path.suffix in _PROGRAMS or _BUILT in path.parts:
+            if _BUILT in path.parts or _COPIED in pairwise(path.parts):
                 continue
             self.files_searched += 1
             if self.holds_key(path.read_bytes()):
