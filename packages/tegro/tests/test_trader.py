@@ -378,6 +378,14 @@ async def test_what_an_unknown_order_may_cost_is_not_spent_again(closing, market
         await client.place(limit(market, Side.SELL, "9000", "0.1"))
 
 
+async def test_a_refused_order_holds_nothing_any_more(closing, market, localnet):
+    client = closing()
+    await client.prepare([market])
+    localnet.faults.add(Fault(kind=FaultKind.STATUS, path=PLACE, wallet=client.wallet.lower(), status=400))
+    assert isinstance(await client.place(limit(market, Side.SELL, "9000", "0.1")), Rejected)
+    assert client._trader.funds.held_wei(market.base) == 0
+
+
 async def test_cancel_all_by_the_venues_own_endpoint(closing, market):
     client = closing()
     first = await client.place(limit(market, Side.BUY, "1500", "0.1"))
