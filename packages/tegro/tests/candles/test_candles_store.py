@@ -88,6 +88,23 @@ def test_the_last_trade_before_a_moment_is_the_last_that_was_added_of_its_millis
     assert store.last_trade_before("m", 50) is None
 
 
+def test_a_list_puts_the_trades_of_one_millisecond_in_the_order_in_which_they_matched(store):
+    early, first, second, third, late = trade(0, 99), trade(1, 100), trade(2, 100), trade(3, 100), trade(4, 101)
+    # A stream that came back in the middle of the millisecond told of the second and of what followed.
+    for told in (second, third, late):
+        store.add_trades("m", [told])
+    assert store.add_trades("m", [early, first, second, third, late]) == [early, first]
+    assert store.trades("m", 0, 300) == [early, first, second, third, late]
+    assert store.last_trade_before("m", 101) == third
+
+
+def test_a_list_that_tells_nothing_new_moves_nothing(store):
+    first, second = trade(1, 100), trade(2, 100)
+    store.add_trades("m", [first, second])
+    assert store.add_trades("m", [first]) == []
+    assert store.trades("m", 0, 300) == [first, second]
+
+
 def test_times_grow_together_and_stay_apart(store):
     store.add_trades("m", [], Span(0, 10))
     store.add_trades("m", [], Span(20, 30))

@@ -59,6 +59,7 @@ _ADD_TRADE: Final = """
 INSERT INTO trades (market_id, trade_id, timestamp_ms, price, quantity) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _ADD_BAR: Final = "INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP_TRADE: Final = "DELETE FROM trades WHERE market_id = ? AND trade_id = ?"
 _TRADES_BETWEEN: Final = """
 SELECT trade_id, timestamp_ms, price, quantity FROM trades
 WHERE market_id = ? AND timestamp_ms >= ? AND timestamp_ms < ? ORDER BY timestamp_ms, sequence
@@ -124,7 +125,8 @@ class CandleStore:
     def add_trades(self, market_id: str, trades: Iterable[SeenTrade], observed: Span | None = None) -> list[SeenTrade]:
         """Keep trades, each once by its id, and say in which time none was missed; None adds no such time.
 
-        May be repeated. Trades of one millisecond keep the order in which they were first added.
+        May be repeated. Trades of one millisecond keep the order in which they were added, and of those that are added
+        together, the order in which they were given: a list tells how they matched, where a stream had a gap.
 
         Returns
         -------
@@ -132,14 +134,14 @@ class CandleStore:
             Those that were not there before.
         """
         with self._writing() as connection:
-            fresh = [
-                trade
-                for trade in trades
-                if connection.execute(
-                    _ADD_TRADE,
-                    (market_id, trade.trade_id, trade.timestamp_ms, str(trade.price), str(trade.quantity)),
-                ).rowcount
-            ]
+            fresh: list[SeenTrade] = []
+            for trade in trades:
+                if connection.execute(_ADD_TRADE, _trade_row(market_id, trade)).rowcount:
+                    fresh.append(trade)
+                elif fresh and fresh[-1].timestamp_ms == trade.timestamp_ms:
+                    # It was known already, but one that matched before it was not: move it behind.
+                    connection.execute(_DROP_TRADE, (market_id, trade.trade_id))
+                    connection.execute(_ADD_TRADE, _trade_row(market_id, trade))
             _add_span(connection, market_id, _TRADES, observed)
         return fresh
 
@@ -238,6 +240,10 @@ def _write_spans(connection: sqlite3.Connection, market_id: str, source: str, sp
     connection.execute("DELETE FROM spans WHERE market_id = ? AND source = ?", (market_id, source))
     rows = [(market_id, source, span.start_ms, span.end_ms) for span in spans]
     connection.executemany("INSERT INTO spans VALUES (?, ?, ?, ?)", rows)
+
+
+def _trade_row(market_id: str, trade: SeenTrade) -> tuple[object, ...]:
+    return (market_id, trade.trade_id, trade.timestamp_ms, str(trade.price), str(trade.quantity))
 
 
 def _bar_row(market_id: str, interval: Interval, bar: Candle) -> tuple[object, ...]:
