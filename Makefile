@@ -1,9 +1,10 @@
 # Everything a person or a CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo test coverage test-system check format bench docs soak dist-check lock clean
+.PHONY: help bootstrap demo test explore coverage test-system check format bench docs soak dist-check lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+WORKERS ?= auto
 ARGS ?=
 
 help: ## list the targets
@@ -15,8 +16,11 @@ bootstrap: ## prepare .venv (every other target does it first)
 demo: bootstrap ## watch a stock Hummingbot make a market on a local Tegro; ARGS="--for 90s --seed 7"
 	@$(BIN)/tegro demo $(ARGS)
 
-test: bootstrap ## all tests that need nothing but PyPI
-	$(PYTEST) -m "not system and not soak" $(ARGS)
+test: bootstrap ## all tests that need nothing but PyPI, a process per core; WORKERS=0 for one
+	$(PYTEST) -m "not system and not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+explore: bootstrap ## ask each property test new questions, 1,000 at least; what fails becomes an @example
+	$(PYTEST) -m "hypothesis and not system and not soak" --hypothesis-profile=explore --timeout=0 $(ARGS)
 
 coverage: bootstrap ## every branch where money moves, covered: signing, outcomes, journal, books, approvals, candles
 	$(BIN)/coverage run --source=tegro -m pytest packages/tegro/tests tests/chaos -m "not system and not soak" -q $(ARGS)

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
+
+# The gate asks each property the same questions every time; `make explore` asks new ones, and what those find becomes
+# an `@example`. A change is then judged by what it changed, not by the luck of the day.
+settings.register_profile("gate", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile("gate")
 
 pytest_plugins = ["secret_watch"]
 

@@ -3,6 +3,8 @@
 Every key from which a signer or a wallet is made in this process is remembered. Each test's captured output, log and
 failure report is searched for all of them, and at the end every file that the tests wrote: journals, logs of child
 processes, settings, databases. A hit fails the run and says where it was, never what.
+
+Where pytest-xdist runs the tests in several processes, each searches what its own tests left, and tells the first one.
 """
 
 import re
@@ -28,13 +30,30 @@ class SecretWatch:
 
     def __init__(self) -> None:
         self._keys: set[bytes] = set()
+        self._keys_of_others = 0
         self.found: list[str] = []
         self.files_searched = 0
         self.reports_searched = 0
 
     @property
     def key_count(self) -> int:
-        return len(self._keys)
+        return len(self._keys) + self._keys_of_others
+
+    def summary(self) -> dict[str, Any]:
+        """Return what it found, as plain values: no key is among them."""
+        return {
+            "found": self.found,
+            "keys": self.key_count,
+            "files_searched": self.files_searched,
+            "reports_searched": self.reports_searched,
+        }
+
+    def add(self, summary: dict[str, Any]) -> None:
+        """Take what the watch of another process found."""
+        self.found += summary["found"]
+        self._keys_of_others += summary["keys"]
+        self.files_searched += summary["files_searched"]
+        self.reports_searched += summary["reports_searched"]
 
     def remember(self, key: str | bytes) -> None:
         """Take a key, as hex with or without 0x, or as bytes."""
@@ -99,11 +118,24 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Search the files before pytest clears any of them away, and fail the run on a hit."""
     factory = getattr(session.config, "_tmp_path_factory", None)
-    if factory is not None and factory._basetemp is not None:
+    # With workers the first process has keys of its own only while it collects, and no test writes its files.
+    if factory is not None and factory._basetemp is not None and not session.config.getoption("numprocesses", None):
         _WATCH.search_folder(factory._basetemp)
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["secret_watch"] = _WATCH.summary()
     if _WATCH.found:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist has found."""
+    # A worker that was killed has nothing to tell, and fails the run by itself.
+    summary = getattr(node, "workeroutput", {}).get("secret_watch")
+    if summary is not None:
+        _WATCH.add(summary)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
