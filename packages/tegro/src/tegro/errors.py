@@ -54,9 +54,11 @@ class BadReply(TegroError):
 class Refused(TegroError):
     """The venue refused a request that changes nothing."""
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int, code: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
+        """The venue's own number for the reason, where its dialect has one (perpetuals); else None."""
 
 
 class RateLimited(Refused):

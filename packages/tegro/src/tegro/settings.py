@@ -25,7 +25,7 @@ A file `tegro.toml` may hold one table per environment; every member may be left
     tokens = { "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913" = 6 }    # decimals by token address
 
 A table `[mainnet.limits]` limits what orders may do: see `tegro.limits`. A table `[mainnet.hummingbot]` is for the
-Hummingbot plug-in alone, which reads and checks it.
+Hummingbot plug-in alone, which reads and checks it; so is `[mainnet.paper]`, for its paper exchange.
 
 Environment variables win over the file: `TEGRO_MAINNET_REST_URL`, `..._STREAM_URL`, `..._RPC_URL`, `..._CHAIN`, and the
 same for `TESTNET` and `LOCALNET`.
@@ -40,12 +40,13 @@ from typing import Final, Literal
 
 import tomlkit
 from msgspec import Struct, field
-from tomlkit.exceptions import TOMLKitError
+from tomlkit import TOMLDocument
 
 from tegro.errors import InvalidInput
 from tegro.limits import Limits, read_limits
 from tegro.model import Token
 from tegro.settings_file import (
+    edit_document,
     listed,
     read_address,
     read_approvals,
@@ -62,6 +63,9 @@ from tegro.settings_file import (
 
 type TypedDataSource = Literal["local", "server"]
 """Who builds the data to sign: this client alone, or the venue, whose proposal is then compared with what was meant."""
+
+PERPETUAL_TABLE: Final = "perpetual"
+"""Table of the perpetual venues, which `tegro.perpetual` reads and checks."""
 
 STREAM_PATH: Final = "/api/v1/events/ws"
 
@@ -138,6 +142,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Who builds the data to sign."""
     hummingbot: Mapping[str, object] = field(default_factory=dict)
     """What the file says for the Hummingbot plug-in; not looked at here."""
+    paper: Mapping[str, object] = field(default_factory=dict)
+    """What the file says for the plug-in's paper exchange; not looked at here."""
 
     def approval_cap_wei(self, token: Token) -> int | None:
         """Return the most that the exchange contract may move of a token; None where the user set no cap.
@@ -179,6 +185,7 @@ class _Table(Struct, frozen=True, kw_only=True):
     pins: FixedPins = FixedPins()
     typed_data: TypedDataSource = "local"
     hummingbot: Mapping[str, object] = field(default_factory=dict)
+    paper: Mapping[str, object] = field(default_factory=dict)
 
 
 class Settings:
@@ -209,7 +216,7 @@ class Settings:
         """
         document = read_document(path) if path is not None else {}
         source = str(path)
-        unknown = sorted(set(document) - set(ENVIRONMENTS))
+        unknown = sorted(set(document) - {*ENVIRONMENTS, PERPETUAL_TABLE})
         if unknown:
             raise InvalidInput(f"{source}: unknown table [{unknown[0]}]; known are {listed(ENVIRONMENTS)}")
         variables = os.environ if env is None else env
@@ -255,6 +262,7 @@ class Settings:
             pins=table.pins,
             typed_data=table.typed_data,
             hummingbot=table.hummingbot,
+            paper=table.paper,
         )
 
 
@@ -291,15 +299,11 @@ def save_chain(path: Path, environment: str, chain: str) -> None:
     if environment not in _CHAINS:
         raise InvalidInput(f"unknown environment {environment!r}; known are {listed(ENVIRONMENTS)}")
     name = normalise_chain(environment, chain)
-    try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from None
-    document.setdefault(environment, tomlkit.table())["chain"] = name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    draft.write_text(tomlkit.dumps(document), encoding="utf-8")
-    draft.replace(path)
+
+    def choose(document: TOMLDocument) -> None:
+        document.setdefault(environment, tomlkit.table())["chain"] = name
+
+    edit_document(path, choose)
 
 
 def _table(name: str, raw: object, source: str, env: Mapping[str, str]) -> _Table:
@@ -332,6 +336,7 @@ def _table(name: str, raw: object, source: str, env: Mapping[str, str]) -> _Tabl
         pins=table(_pins, "pins"),
         typed_data=value(_typed_data, "typed_data", "local"),
         hummingbot=table(read_table, "hummingbot"),
+        paper=table(read_table, "paper"),
     )
 
 

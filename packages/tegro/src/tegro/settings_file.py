@@ -3,12 +3,17 @@
 Which tables and keys there are is for `tegro.settings` to say. `where` is always the words for the place of a value.
 """
 
+import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+import tomlkit
+from tomlkit import TOMLDocument
+from tomlkit.exceptions import TOMLKitError
 
 from tegro.convert import MAX_DECIMALS
 from tegro.eip712 import parse_address
@@ -30,6 +35,27 @@ def read_document(path: Path) -> dict[str, object]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from None
+
+
+def edit_document(path: Path, change: Callable[[TOMLDocument], None]) -> None:
+    """Change a settings file and keep everything else in it, comments too.
+
+    The file is replaced in one step; it and its folder are made where missing.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is there but cannot be read.
+    """
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from None
+    change(document)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.write_text(tomlkit.dumps(document), encoding="utf-8")
+    draft.replace(path)
 
 
 def read_table(raw: object, where: str, known: Iterable[str] | None = None) -> dict[str, object]:

@@ -6,14 +6,14 @@ No redirect is followed, so that nothing signed and no header of the user ever r
 import os
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import aiohttp
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
+from yarl import URL
 
-from tegro import wire
 from tegro._version import __version__
 from tegro.backoff import Backoff, Sleep
 from tegro.errors import BadReply, NotConnected, RateLimited, Refused
@@ -24,6 +24,29 @@ MAX_TEXT: Final = 300
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TRY_LATER: Final = frozenset({408, 425, 429})
 """4xx statuses that are about the moment rather than the request."""
+
+
+class _Refusal(Struct):
+    """The forms in which venues say why not."""
+
+    error: str = ""
+    message: str = ""
+    msg: str = ""
+    code: object = None
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One request as it goes on the wire."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | str = ""
+    """A text is sent as it is: it was signed."""
+    body: bytes | None = None
+    content_type: str = "application/json"
+    """Of the body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside those of every request."""
 
 
 class ReadPolicy(Struct, frozen=True, kw_only=True):
@@ -63,13 +86,22 @@ class Reply(Struct, frozen=True):
     @property
     def text(self) -> str:
         """The reason in the body, else the body itself: on one line, printable, at most `MAX_TEXT` characters."""
-        try:
-            refusal = msgspec.json.decode(self.body, type=wire.ErrorBody)
-            text = refusal.error or refusal.message
-        except (msgspec.DecodeError, RecursionError):
-            text = ""
+        refusal = self._refusal()
+        text = refusal.error or refusal.message or refusal.msg
         plain = _CONTROL.sub(" ", text or self.body[: 4 * MAX_TEXT].decode(errors="replace")).strip()
         return plain[:MAX_TEXT] or "no reason given"
+
+    @property
+    def code(self) -> int | None:
+        """The number that the body gives for the reason; None where it gives none."""
+        code = self._refusal().code
+        return code if isinstance(code, int) else None
+
+    def _refusal(self) -> _Refusal:
+        try:
+            return msgspec.json.decode(self.body, type=_Refusal)
+        except (msgspec.DecodeError, RecursionError):
+            return _Refusal()
 
 
 class Lost(Struct, frozen=True):
@@ -79,7 +111,7 @@ class Lost(Struct, frozen=True):
 
 
 class Transport:
-    """Requests below `{origin}/api/`.
+    """Requests below one address.
 
     Parameters
     ----------
@@ -93,6 +125,8 @@ class Transport:
         Limits of repetition and of time.
     sleep, rng
         For the waits between reads; passed in so that a test need not wait.
+    root
+        What stands between the host and every path.
     """
 
     def __init__(
@@ -105,8 +139,10 @@ class Transport:
         timeouts: Timeouts,
         sleep: Sleep,
         rng: random.Random,
+        root: str = "/api/",
     ) -> None:
         self._origin = origin
+        self._root = root
         self._session = session
         self._headers = {"User-Agent": f"tegro-python/{__version__}", **headers}
         self._reads = reads
@@ -128,23 +164,28 @@ class Transport:
         BadReply
             If the host answered with a redirect.
         """
-        return await self._read("GET", path, query=query)
+        request = Request(method="GET", path=path, query=query)
+        return await self.read(lambda: request)
 
     async def ask(self, path: str, body: bytes) -> bytes:
         """Send a JSON body that changes nothing at the host, and return the body of a successful answer.
 
         It is repeated within the same budget as `get`, and fails with the same errors.
         """
-        return await self._read("POST", path, body=body)
+        request = Request(method="POST", path=path, body=body)
+        return await self.read(lambda: request)
 
-    async def _read(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> bytes:
+    async def read(self, build: Callable[[], Request]) -> bytes:
+        """Return the body of a successful answer to a request that changes nothing.
+
+        It is built anew for each repetition, because a signed request carries its time. Errors as in `get`.
+        """
         attempt, waited_secs = 0, 0.0
         while True:
             attempt += 1
+            request = build()
             try:
-                return _body_of(method, path, await self._request(method, path, query=query, body=body))
+                return _body_of(request, await self.send(request))
             except (NotConnected, RateLimited) as failure:
                 delay_secs = self._reads.backoff.delay_secs(attempt, self._rng)
                 if isinstance(failure, RateLimited):
@@ -162,7 +203,7 @@ class Transport:
         NotConnected
             If the connection was never made.
         """
-        return await self._request("GET", path, query=query)
+        return await self.send(Request(method="GET", path=path, query=query))
 
     async def post(self, path: str, body: bytes) -> Reply | Lost:
         """Send a JSON body once and return what came back.
@@ -172,18 +213,27 @@ class Transport:
         NotConnected
             If the connection was never made: nothing left this machine.
         """
-        return await self._request("POST", path, body=body)
+        return await self.send(Request(method="POST", path=path, body=body))
 
-    async def _request(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Reply | Lost:
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+    async def send(self, request: Request) -> Reply | Lost:
+        """Send a request once and return what came back, whatever its status.
+
+        Raises
+        ------
+        NotConnected
+            If the connection was never made: nothing left this machine.
+        """
+        headers = {**self._headers, **request.headers}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        url = f"{self._origin}{self._root}{request.path}"
+        is_ready = isinstance(request.query, str)
         try:
             async with self._session.request(
-                method,
-                f"{self._origin}/api/{path}",
-                params=query,
-                data=body,
+                request.method,
+                URL(f"{url}?{request.query}", encoded=True) if request.query and is_ready else url,
+                params=None if is_ready else request.query,
+                data=request.body,
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,
@@ -192,19 +242,19 @@ class Transport:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(f"no connection to {self._origin}: {_why(error)}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Lost(f"{method} {path} got no whole answer: {_words(error)}")
+            return Lost(f"{request.method} {request.path} got no whole answer: {_words(error)}")
 
 
-def _body_of(method: str, path: str, answer: Reply | Lost) -> bytes:
+def _body_of(request: Request, answer: Reply | Lost) -> bytes:
     if isinstance(answer, Lost):
         raise NotConnected(answer.cause)
     if answer.is_success:
         return answer.body
-    told = f"{method} {path} was answered with HTTP {answer.status}: {answer.text}"
+    told = f"{request.method} {request.path} was answered with HTTP {answer.status}: {answer.text}"
     if answer.status == 429:
         raise RateLimited(told, retry_after_secs=answer.retry_after_secs)
     if answer.is_definite_refusal:
-        raise Refused(told, status=answer.status)
+        raise Refused(told, status=answer.status, code=answer.code)
     if answer.status >= 400:
         raise NotConnected(told)
     raise BadReply(told)

@@ -12,6 +12,7 @@ from tegro.cli import (
     charting,
     doctor,
     ordering,
+    perpetual,
     pinning,
     reading,
     records,
@@ -56,6 +57,7 @@ def build_app() -> typer.Typer:
     app.add_typer(approving.app, name="allowance")
     app.add_typer(wallets.app, name="wallet")
     app.add_typer(pinning.app, name="pins")
+    app.add_typer(perpetual.app, name="perp")
     for check in _GUARDING:
         app.command()(check)
     return app

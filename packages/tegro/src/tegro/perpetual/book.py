@@ -1,0 +1,53 @@
+"""A live book of a contract: whole only while every change names the one before it (dialect 7.1). Pure."""
+
+from typing import Final
+
+from tegro.model import BookChange, BookSnapshot
+from tegro.order_book import OrderBook
+from tegro.perpetual.model import DepthChange, DepthSnapshot
+
+_PER_ID: Final = 1000
+"""An `OrderBook` compares whole seconds; ids in place of seconds make it compare ids."""
+
+
+class PerpetualBook(OrderBook):
+    """An order book that is stale from the first change that is missing until the next snapshot.
+
+    Its `timestamp_ms` holds no time but ids.
+    """
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(symbol)
+        self._last_id: int | None = None
+
+    def take_snapshot(self, snapshot: DepthSnapshot) -> None:
+        """Replace the book, and apply the kept changes that came after the snapshot."""
+        self.apply_snapshot(
+            BookSnapshot(
+                symbol=snapshot.symbol,
+                bids=snapshot.bids,
+                asks=snapshot.asks,
+                timestamp_ms=snapshot.last_id * _PER_ID,
+            )
+        )
+
+    def take_change(self, change: DepthChange) -> bool:
+        """Put new totals in; return False if a change is missing before this one: then ask for a snapshot."""
+        is_next = self._last_id is None or change.previous_id == self._last_id
+        if not is_next:
+            self.mark_stale(f"changes {self._last_id} to {change.previous_id} are missing")
+        self._last_id = change.last_id
+        self.apply_change(
+            BookChange(
+                symbol=change.symbol,
+                bids=change.bids,
+                asks=change.asks,
+                timestamp_ms=change.last_id * _PER_ID,
+            )
+        )
+        return is_next
+
+    def lose(self, reason: str) -> None:
+        """Say that the stream broke: the next change begins a new chain, and the book waits for a snapshot."""
+        self._last_id = None
+        self.mark_stale(reason)
