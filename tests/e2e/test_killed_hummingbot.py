@@ -99,7 +99,7 @@ async def until_all_is_settled(tegro: AsyncTegro, wallet: str) -> None:
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(5, marks=pytest.mark.timeout(300)),
+        pytest.param(5, marks=pytest.mark.timeout(1200)),
         pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
     ],
 )

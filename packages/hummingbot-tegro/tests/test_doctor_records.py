@@ -128,11 +128,21 @@ def test_the_options_of_a_venue_are_shown_and_headers_by_name_alone(tmp_path):
         "[mainnet.headers]\nX-Partner = 'hidden-value'\n"
         "[mainnet.hummingbot]\nfills = 'matched'\nfee_share_header = 'X-Bot'\nfee_share_value = 'hidden-value'\n"
     )
-    options, headers = option_findings(Settings.load(file, {}))
-    assert options.text == "tegro: fills matched"
+    options, headers = option_findings(Settings.load(file, {}), file)
+    assert options.text == "tegro: fills matched, orders_at_start cancel"
     assert headers.text == "tegro: sent with each request to https://api.tegro.com alone: X-Partner, X-Bot"
     assert "hidden-value" not in f"{options}{headers}"
 
 
+def test_a_mistake_in_the_options_is_found_before_the_bot_starts(tmp_path):
+    file = tmp_path / "tegro.toml"
+    file.write_text("[testnet.hummingbot]\nfills = 'now'\n[mainnet.hummingbot]\norders_at_start = 'adopt'\n")
+    mainnet, testnet = option_findings(Settings.load(file, {}), file)
+    assert (mainnet.level, mainnet.text) == (Level.OK, "tegro: fills settled, orders_at_start adopt")
+    assert testnet.level is Level.ERROR
+    assert "fills must be one of settled, matched, was 'now'" in testnet.text
+
+
 def test_settings_that_say_nothing_have_no_finding(tmp_path):
-    assert list(option_findings(Settings.load(tmp_path / "none.toml", {}))) == []
+    file = tmp_path / "none.toml"
+    assert list(option_findings(Settings.load(file, {}), file)) == []

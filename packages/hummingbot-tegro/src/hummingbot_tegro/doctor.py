@@ -197,7 +197,7 @@ def settings_findings(home: Path, env: Mapping[str, str]) -> list[Finding]:
         return [Finding(Level.ERROR, str(error), f"mend {path}")]
     findings = [
         Finding(Level.OK, f"settings {path}" if path.is_file() else f"no settings file {path}: the defaults"),
-        *option_findings(settings),
+        *option_findings(settings, path),
         *record_findings(home, settings, path),
     ]
     for domain, name in DOMAINS.items():

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from hummingbot_tegro.finding import Finding, Level
-from hummingbot_tegro.host_settings import DOMAINS
-from tegro.errors import TegroError
+from hummingbot_tegro.host_settings import DOMAINS, host_options
+from tegro.errors import InvalidInput, TegroError
 from tegro.journal import UNRESOLVED, EntryState, SqliteJournal
 from tegro.pins import Pins, pin_book
 from tegro.settings import Settings
@@ -40,17 +40,21 @@ def record_findings(home: Path, settings: Settings, settings_file: Path) -> Iter
         yield Finding(Level.OK, f"candles {path}: {_size(path)}")
 
 
-def option_findings(settings: Settings) -> Iterator[Finding]:
-    """Say what the settings make of each venue that they speak of. Values of headers are nobody's business."""
+def option_findings(settings: Settings, settings_file: Path) -> Iterator[Finding]:
+    """Say what holds at each venue that the settings speak of. Values of headers are nobody's business."""
     for domain, name in DOMAINS.items():
         environment = settings.environment(name)
-        options = environment.hummingbot
-        shown = [f"{key} {options[key]}" for key in ("fills", "orders_at_start") if key in options]
-        if shown:
-            yield Finding(Level.OK, f"{domain}: {', '.join(shown)}")
-        headers = [*environment.headers, *filter(None, [options.get("fee_share_header")])]
+        if not environment.hummingbot and not environment.headers:
+            continue
+        try:
+            options = host_options(domain, settings_file)
+        except InvalidInput as error:
+            yield Finding(Level.ERROR, str(error), f"mend {settings_file}")
+            continue
+        yield Finding(Level.OK, f"{domain}: fills {options.fills}, orders_at_start {options.orders_at_start}")
+        headers = [*environment.headers, *filter(None, [options.fee_share_header])]
         if headers:
-            names = ", ".join(map(str, headers))
+            names = ", ".join(headers)
             yield Finding(Level.OK, f"{domain}: sent with each request to {environment.rest_url} alone: {names}")
 
 

@@ -86,22 +86,31 @@ def environment_for(domain: str, chain: str | None = None) -> Environment:
     InvalidInput
         If there is no such domain or chain, or the settings file has a mistake.
     """
-    environment = Settings.load(settings_path()).environment(environment_name(domain), chain)
-    options = _options_of(environment)
+    path = settings_path()
+    environment = Settings.load(path).environment(environment_name(domain), chain)
+    options = _options_of(environment, path)
     if not options.fee_share_header:
         return environment
     return replace(environment, headers={**environment.headers, options.fee_share_header: options.fee_share_value})
 
 
-def host_options(domain: str) -> HostOptions:
+def host_options(domain: str, path: Path | None = None) -> HostOptions:
     """Return what the settings file says for the plug-in alone. The file is read at every call.
+
+    Parameters
+    ----------
+    domain
+        `tegro`, `tegro_testnet` or `tegro_localnet`.
+    path
+        The settings file; None means that of this Hummingbot.
 
     Raises
     ------
     InvalidInput
         If there is no such domain, or the settings file has a mistake.
     """
-    return _options_of(Settings.load(settings_path()).environment(environment_name(domain)))
+    path = path or settings_path()
+    return _options_of(Settings.load(path).environment(environment_name(domain)), path)
 
 
 def remember_chain(domain: str, chain: str) -> None:
@@ -146,8 +155,8 @@ def environment_name(domain: str) -> str:
         raise InvalidInput(f"unknown connector {domain!r}; known are {', '.join(DOMAINS)}") from None
 
 
-def _options_of(environment: Environment) -> HostOptions:
-    where = f"{settings_path()}: [{environment.name}.hummingbot]"
+def _options_of(environment: Environment, path: Path) -> HostOptions:
+    where = f"{path}: [{environment.name}.hummingbot]"
     members = read_table(environment.hummingbot, where, HostOptions.__struct_fields__)
     options = HostOptions(
         fills=_chosen(members, "fills", ("settled", "matched"), where),

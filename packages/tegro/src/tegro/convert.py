@@ -250,8 +250,10 @@ def _levels(levels: list[BookLevel] | None) -> tuple[BookLevel, ...]:
     try:
         sound = [_LEAST <= level.price < _TOO_MUCH and _LEAST <= level.quantity < _TOO_MUCH for level in levels]
     except InvalidOperation:  # NaN, which cannot be compared
-        sound = [False]
-    return tuple(levels) if all(sound) else tuple(_checked_level(level) for level in levels)
+        sound = [False] * len(levels)
+    if all(sound):
+        return tuple(levels)
+    return tuple(level if is_sound else _checked_level(level) for level, is_sound in zip(levels, sound, strict=True))
 
 
 def _checked_level(level: BookLevel) -> BookLevel:

@@ -16,7 +16,7 @@ from yarl import URL
 
 from tegro._version import __version__
 from tegro.backoff import Backoff, Sleep
-from tegro.errors import BadReply, NotConnected, RateLimited, Refused
+from tegro.errors import BadReply, Closed, NotConnected, RateLimited, Refused
 
 MAX_TEXT: Final = 300
 """Longest part of a reply that goes into a message."""
@@ -222,7 +222,11 @@ class Transport:
         ------
         NotConnected
             If the connection was never made: nothing left this machine.
+        Closed
+            If the session was closed. Nothing left this machine.
         """
+        if self._session.closed:
+            raise Closed("the client was closed before this request was sent")
         headers = {**self._headers, **request.headers}
         if request.body is not None:
             headers["Content-Type"] = request.content_type

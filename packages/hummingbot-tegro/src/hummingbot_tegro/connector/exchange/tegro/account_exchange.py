@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -34,24 +35,42 @@ class TegroAccountExchange(TegroPublicExchange):
         self._background: set[asyncio.Task[None]] = set()
         self._chain_seen: list[AllowanceState] = []
         self._last_chain_trouble = ""
+        self._network_change = asyncio.Lock()
+        self._network_changer: asyncio.Task[Any] | None = None
 
     async def start_network(self) -> None:
-        """Start following the venue, and the balances beside it."""
-        await super().start_network()
-        if self._trading_required:
-            self._link.open()
-            self._balances_wanted.set()
-            self._in_background(self._balance_loop())
+        """Start following the venue, and the balances beside it. What still stops is waited for."""
+        async with self._changing_network():
+            await super().start_network()
+            if self._trading_required:
+                self._link.open()
+                self._balances_wanted.set()
+                self._in_background(self._balance_loop())
 
     async def stop_network(self) -> None:
         """Stop everything and close the connections. May be repeated."""
-        begun = [task for task in self._background if task is not asyncio.current_task()]
-        for task in begun:
-            task.cancel()
-        # None of them may still use the client when it is closed: it would be opened again.
-        await asyncio.gather(*begun, return_exceptions=True)
-        await self._approvals.aclose()
-        await super().stop_network()
+        async with self._changing_network():
+            begun = [task for task in self._background if task is not asyncio.current_task()]
+            for task in begun:
+                task.cancel()
+            # None of them may still use the client when it is closed: it would be opened again.
+            await asyncio.gather(*begun, return_exceptions=True)
+            await self._approvals.aclose()
+            await super().stop_network()
+
+    @asynccontextmanager
+    async def _changing_network(self) -> AsyncIterator[None]:
+        """Let one start or stop end before the next begins: Hummingbot's clock waits for neither."""
+        task = asyncio.current_task()
+        if self._network_changer is task:
+            yield  # a start stops first
+            return
+        async with self._network_change:
+            self._network_changer = task
+            try:
+                yield
+            finally:
+                self._network_changer = None
 
     async def add_trading_pair(self, trading_pair: str) -> bool:
         """Follow one more pair, and see to its approvals. Returns False if that is not possible."""
@@ -133,7 +152,7 @@ class TegroAccountExchange(TegroPublicExchange):
         self._account_balances.update(self._reading.totals)
         self._reckon()
         if self._chain_answered:
-            remember_chain(self._domain, self._chain_answered)
+            await asyncio.to_thread(remember_chain, self._domain, self._chain_answered)
             self._chain_answered = ""
 
     def get_available_balance(self, currency: str) -> Decimal:

@@ -89,11 +89,6 @@ class Approvals:
         async with self._approving:
             await self._approve({state.token: cap_of(state) for state in await self.states(tokens)})
 
-    def poke(self) -> None:
-        """Have a look soon: what settles uses allowances up. Costs nothing."""
-        if self._refill is not None:
-            self._refill.poke()
-
     @property
     def is_busy(self) -> bool:
         """Whether an approval is being made just now."""

@@ -44,6 +44,7 @@ class TegroAPIUserStreamDataSource(UserStreamTrackerDataSource):
     async def listen_for_user_stream(self, output: asyncio.Queue[StreamEvent]) -> None:
         """Read the stream for as long as the network runs. The stream reconnects by itself."""
         while True:
+            self._last_received_secs = 0
             try:
                 async with self._link.client.stream(wallets=[self._wallet]) as stream:
                     async for event in stream:

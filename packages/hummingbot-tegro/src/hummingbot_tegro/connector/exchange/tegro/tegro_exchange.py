@@ -67,6 +67,9 @@ class TegroExchange(TegroTradingExchange):
                     await self._sleep(constants.STATUS_RETRY_SECS)
                 else:
                     self._is_taken_up = True
+                    return
+            # Started once more: the new client has nothing ready yet, and orders of unknown fate to look for.
+            await self._prepare()
 
     async def _take_up_once(self) -> None:
         # The journal is read first: the client marks orders in it as ended when it reads the venue's lists.

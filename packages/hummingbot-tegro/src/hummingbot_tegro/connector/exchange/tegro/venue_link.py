@@ -1,5 +1,6 @@
 """The connector's one door to `tegro`: the client and its lifetime, and which market each Hummingbot pair means."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -62,6 +63,7 @@ class VenueLink:
         self._pins: PinBook | None = None
         self._journal: Journal | None = None
         self._client: AsyncTegro | None = None
+        self._learning = asyncio.Lock()
         self._markets: dict[str, Market] = {}
         self._pair_of_symbol: dict[str, str] = {}
         self._pair_of_id: dict[str, str] = {}
@@ -149,8 +151,11 @@ class VenueLink:
             If the venue cannot be asked.
         """
         if trading_pair not in self._markets:
-            async with self.borrowed() as client:
-                self.learn(await client.markets(refresh=bool(self._markets)))
+            async with self._learning:
+                # Many ask at the start; one list answers all of them.
+                if trading_pair not in self._markets:
+                    async with self.borrowed() as client:
+                        self.learn(await client.markets(refresh=bool(self._markets)))
         try:
             return self._markets[trading_pair]
         except KeyError:
