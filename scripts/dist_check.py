@@ -21,7 +21,14 @@ from typing import Final
 
 from dist_contents import DISTRIBUTIONS, ROOT, build, problems
 
-CONNECTORS: Final = {"tegro", "tegro_localnet", "tegro_testnet"}
+CONNECTORS: Final = {
+    "tegro",
+    "tegro_localnet",
+    "tegro_testnet",
+    "tegro_perpetual",
+    "tegro_perpetual_localnet",
+    "tegro_perpetual_testnet",
+}
 COMMAND_LINE: Final = ("-m", "hummingbot.cli.main")
 READY_SECS: Final = 60.0
 FOREIGN_VARIABLES: Final = ("HUMMINGBOT", "TEGRO", "PYTHON", "HBOT", "CONFIG_PASSWORD", "VIRTUAL_ENV", "UV_", "PIP_")

@@ -52,6 +52,7 @@ class Distribution:
 
 
 CONTRACTS = "tegro_localnet/chain/contracts"
+PAGE = "tegro_localnet/page"
 DISTRIBUTIONS = (
     Distribution("tegro", ("tegro = tegro.cli.main:main",), needed=("tegro/py.typed",)),
     Distribution(
@@ -60,8 +61,13 @@ DISTRIBUTIONS = (
         needed=(
             "tegro_localnet/py.typed",
             *(f"{CONTRACTS}/{name}.{ending}" for name in ("exchange", "settler") for ending in ("json", "vy")),
+            *(f"{CONTRACTS}/{name}_no_expiry.json" for name in ("exchange", "settler")),
+            f"{CONTRACTS}/exchange_core.vy",
             f"{CONTRACTS}/token.json",
             f"{CONTRACTS}/token.vy",
+            *(f"{PAGE}/{name}" for name in ("vendor.json", "static/index.html", "static/main.js", "static/docs.html")),
+            f"{PAGE}/static/vendor/lightweight-charts.js",
+            f"{PAGE}/static/vendor/swagger-ui-bundle.js",
         ),
     ),
     Distribution(

@@ -56,6 +56,12 @@ def wheel(contents: ModuleType, each: Any) -> tuple[dict[str, bytes], str]:
         ("tegro", "tegro-0.1.0.dist-info/licenses/LICENSE", None, "does not carry the licence"),
         ("tegro", "tegro-0.1.0.dist-info/entry_points.txt", b"", "lacks the entry point 'tegro = tegro.cli.main:main'"),
         ("tegro-localnet", "tegro_localnet/chain/contracts/token.json", None, "lacks tegro_localnet/chain/contracts"),
+        (
+            "tegro-localnet",
+            "tegro_localnet/page/static/index.html",
+            None,
+            "lacks tegro_localnet/page/static/index.html",
+        ),
         ("hummingbot-tegro", "hummingbot_tegro.pth", None, "lacks hummingbot_tegro.pth"),
     ],
 )

@@ -21,7 +21,7 @@ from tegro_localnet.background import BackgroundLocalnet
 from tegro_localnet.faults import FaultBoard
 
 ORDERS = "/api/v1/trading/market/orders"
-DEADLINE_SECS = 15
+DEADLINE_SECS = 60
 TOKEN_ABI = [
     {
         "name": name,
@@ -34,6 +34,7 @@ TOKEN_ABI = [
         ("balanceOf", "view", ("address",), "uint256"),
         ("transfer", "nonpayable", ("address", "uint256"), "bool"),
         ("approve", "nonpayable", ("address", "uint256"), "bool"),
+        ("transferFrom", "nonpayable", ("address", "address", "uint256"), "bool"),
     )
 ]
 ORDER_TYPE = {
@@ -63,8 +64,14 @@ class Api:
             return response.status, await response.json()
 
     async def post(self, path: str, body: Any) -> tuple[int, Any]:
+        return await self._send("POST", path, body)
+
+    async def put(self, path: str, body: Any) -> tuple[int, Any]:
+        return await self._send("PUT", path, body)
+
+    async def _send(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        async with self.session.post(self.root + path, data=data) as response:
+        async with self.session.request(method, self.root + path, data=data) as response:
             return response.status, await response.json()
 
 
@@ -245,6 +252,18 @@ def trader(localnet: BackgroundLocalnet, api: Api) -> Callable[..., Trader]:
         return Trader(localnet, api, localnet.new_wallet(given, approve=approve).key)
 
     return make
+
+
+@pytest.fixture
+def trader_at() -> Callable[[Any, Api, str], Trader]:
+    """Make a trader of a key at anything with `chain_id`, `deployment` and `markets`."""
+    return Trader
+
+
+@pytest.fixture
+def api_at() -> Callable[[aiohttp.ClientSession, str], Api]:
+    """Make the JSON API of a root URL."""
+    return Api
 
 
 @pytest.fixture

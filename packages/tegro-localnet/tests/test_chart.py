@@ -54,11 +54,11 @@ async def serve() -> AsyncIterator[Callable[..., Any]]:
     """Serve the chart of one market; returns how to ask it."""
     runners, session = [], aiohttp.ClientSession()
 
-    async def start(listed: ListedMarket, *, has_volume: bool) -> Callable[..., Any]:
+    async def start(listed: ListedMarket, *, is_full: bool) -> Callable[..., Any]:
         chain = ChainInfo(id=31337, name="localnet", exchange_contract="0x" + "cc" * 20)
         listing = Listing(chain=chain, tokens={}, markets={"m": listed})
         application = web.Application(middlewares=[refusals])
-        application.add_routes(ChartRoutes(listing, has_volume=has_volume).routes())
+        application.add_routes(ChartRoutes(listing, is_full=is_full).routes())
         runners.append(runner := web.AppRunner(application))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -122,7 +122,7 @@ async def test_by_default_six_intervals_without_volume(serve: Any) -> None:
     listed = listed_market(MarketChart())
     listed.record_match(START_MS + 1000, 3000 * E18 + E18 // 2, E18)
     listed.record_match(START_MS + 2000, 3001 * E18, E18)
-    ask = await serve(listed, has_volume=False)
+    ask = await serve(listed, is_full=False)
     for interval_secs in DEFAULT_INTERVALS:
         status, bars = await ask(market_id="m", interval=interval_secs, **{"from": 0, "to": START_MS + 10**6})
         assert status == 200
@@ -141,7 +141,7 @@ async def test_the_option_adds_volume_and_the_other_ten(serve: Any) -> None:
     listed = listed_market(MarketChart(ALL_INTERVALS))
     listed.record_match(START_MS, 3 * E18 + 1, 10**17 + 1)
     listed.record_match(START_MS + 999, 2 * E18, 10**17)
-    ask = await serve(listed, has_volume=True)
+    ask = await serve(listed, is_full=True)
     assert len(ALL_INTERVALS) == len(set(ALL_INTERVALS)) == 16
     for interval_secs in ALL_INTERVALS:
         _, [bar] = await ask(market_id="m", interval=interval_secs)
@@ -154,7 +154,7 @@ async def test_times_with_no_trade_have_no_bar_and_both_ends_belong_to_the_range
     listed = listed_market(MarketChart())
     for minutes in (0, 5, 20):
         listed.record_match(START_MS + minutes * 60_000, E18, E18)
-    ask = await serve(listed, has_volume=False)
+    ask = await serve(listed, is_full=False)
 
     async def opens(from_ms: int, to_ms: int) -> list[int]:
         _, bars = await ask(market_id="m", interval=300, **{"from": from_ms, "to": to_ms})
@@ -177,7 +177,7 @@ async def test_times_with_no_trade_have_no_bar_and_both_ends_belong_to_the_range
     ],
 )
 async def test_a_wrong_request_is_refused(serve: Any, query: dict[str, Any], words: str) -> None:
-    ask = await serve(listed_market(MarketChart()), has_volume=False)
+    ask = await serve(listed_market(MarketChart()), is_full=False)
     status, refusal = await ask(**query)
     assert status == 400
     assert words in refusal["error"]

@@ -21,7 +21,7 @@ from tegro_localnet.gateway.stream import StreamGateway
 
 ORDERS = "/api/v1/trading/market/orders"
 PLACE = f"{ORDERS}/place"
-DEADLINE_SECS = 15
+DEADLINE_SECS = 60
 WALLET = "0x" + "ab" * 20
 
 
@@ -47,6 +47,7 @@ async def test_faults_are_set_listed_released_and_cleared_over_http(
         "retry_after_secs": None,
         "delay_ms": 0,
         "hold_ms": None,
+        "side": None,
     }
     assert await api.post(f"/localnet/faults/{fault_id}/release", {}) == (200, {"released": 1})
     await placing

@@ -21,7 +21,7 @@ from tegro_localnet.faults import Fault, FaultBoard, FaultKind
 ORDERS = "/api/v1/trading/market/orders"
 PLACE = f"{ORDERS}/place"
 STREAM = "/api/v1/events/ws"
-DEADLINE_SECS = 15
+DEADLINE_SECS = 60
 WALLET = "0x" + "ab" * 20
 
 

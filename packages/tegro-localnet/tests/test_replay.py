@@ -1,6 +1,8 @@
 """Recorded trades: what is read, when it is due, what it becomes on a market, and a whole replay that settles."""
 
 import asyncio
+import gzip
+import io
 import json
 import os
 import random
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tegro.model import Market, Side, Token
 from tegro_localnet.agents.replay import (
@@ -25,23 +28,25 @@ from tegro_localnet.agents.replay import (
     WINDOW_US,
     Quotes,
     Replay,
+    ReplayProgress,
     quotes_for,
     resting_ladder,
     tape_wish,
 )
-from tegro_localnet.agents.tape import RecordedTrade, TapeOrder, check_tape, coalesce, parse_tape, windows
+from tegro_localnet.agents.tape import RecordedTrade, TapeOrder, TapeSummary, check_tape, coalesce, parse_tape, windows
 from tegro_localnet.config import ReplayConfig
 from tegro_localnet.engine.order_book import RestingOrder
 from tegro_localnet.errors import LocalnetError
 from tegro_localnet.localnet import Localnet
 from tegro_localnet.markets import ListedMarket
+from tegro_localnet.replay_view import show_bar
 from tegro_localnet.trades import TradeRecord
 
 E18 = 10**18
 TICK_E18 = 10**16
 LOT_WEI = 10**12
 HEADER = "id,price,qty,quote_qty,time,is_buyer_maker"
-DEADLINE_SECS = 20
+DEADLINE_SECS = 60
 
 prices = st.integers(1, 10**7).map(lambda ticks: ticks * TICK_E18)
 recorded = st.builds(
@@ -91,7 +96,9 @@ def test_both_published_forms_are_understood() -> None:
         "9,2683.8,0.002,5.3676,1723161255611000,false\n",
         "\n",
     ]
-    [old], [new] = parse_tape(spot, "old"), parse_tape(newer, "new")
+    perpetual = ["4308068523,2681.62,1.000,2681.62000000,1723161256560,true\n"]
+    [old], [new], [future] = (parse_tape(lines, "tape") for lines in (spot, newer, perpetual))
+    assert future == RecordedTrade(Side.SELL, 268162 * 10**16, E18, 1_723_161_256_560_000)
     assert old == RecordedTrade(Side.SELL, 26838 * 10**17, 2 * 10**15, 1_723_161_255_611_000)
     assert new == RecordedTrade(Side.BUY, 26838 * 10**17, 2 * 10**15, 1_723_161_255_611_000)
 
@@ -144,6 +151,18 @@ def test_a_file_that_is_no_tape_is_one_sentence(tmp_path: Path, content: bytes |
         path.write_bytes(content)
     with pytest.raises(LocalnetError, match=complaint):
         check_tape(path)
+
+
+def test_a_packed_tape_is_read_and_a_broken_one_is_one_sentence(tmp_path: Path) -> None:
+    trades = small_tape(tmp_path / "tape.csv", seed=9)
+    packed = gzip.compress((tmp_path / "tape.csv").read_bytes())
+    path = tmp_path / "tape.csv.gz"
+    path.write_bytes(packed)
+    assert check_tape(path) == TapeSummary(len(trades), trades[0].time_us)
+    for broken in (packed[:-9], b"PK" + packed, packed[:20] + b"\xff" * 30 + packed[50:]):
+        path.write_bytes(broken)
+        with pytest.raises(LocalnetError, match="is no whole gzip file"):
+            check_tape(path)
 
 
 # ---- pacing
@@ -253,7 +272,7 @@ def play(localnet: Any) -> Callable[..., Replay]:
         inner: Localnet = localnet.localnet
         replay = Replay(
             ReplayConfig(path=path, speed=speed),
-            trades_in_tape=check_tape(path),
+            tape=check_tape(path),
             listed=inner._listing.market_named("WETH_USDC"),
             venue=inner.venue,
             domain=inner.deployment.domain,
@@ -384,10 +403,30 @@ def run_cli(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_command_replays_says_when_the_tape_ends_and_keeps_the_last_quotes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ETHUSDT-trades-2024-08-08.csv", "ETHUSDT-perpetual-trades-2024-08-08.csv"])
+def test_recorded_files_are_read_to_their_end(name: str) -> None:
+    path = Path(os.environ.get("TEGRO_MARKET_DATA", "")) / name
+    if not path.is_file():
+        pytest.skip(f"TEGRO_MARKET_DATA has no {name}")
+    assert check_tape(path).trade_count == len(path.read_text().splitlines()) - 1
+
+
+async def test_a_terminal_shows_how_far_a_replay_has_come() -> None:
+    screen, progress = io.StringIO(), ReplayProgress(12, trades_replayed=5)
+    showing = asyncio.create_task(show_bar(progress, Console(file=screen, force_terminal=True, width=80)))
+    async with asyncio.timeout(DEADLINE_SECS):
+        while "5/12" not in screen.getvalue():  # noqa: ASYNC110 - the bar draws itself when it likes
+            await asyncio.sleep(0.01)
+        progress.trades_replayed, progress.is_finished = 12, True
+        await showing
+    assert "12/12" in screen.getvalue()
+
+
+@pytest.mark.parametrize("speed", ["10", "max"])
+def test_the_command_replays_says_when_the_tape_ends_and_keeps_the_last_quotes(tmp_path: Path, speed: str) -> None:
     small_tape(tmp_path / "tape.csv", seed=5, count=12)
     ready = tmp_path / "ready.json"
-    options = ("--replay-speed", "10", "--replay-market", "WBTC_USDC", "--ready-file", str(ready))
+    options = ("--replay-speed", speed, "--replay-market", "WBTC_USDC", "--ready-file", str(ready))
     process = run_cli("--replay", str(tmp_path / "tape.csv"), *options)
     try:
         timer = threading.Timer(DEADLINE_SECS, process.kill)
@@ -400,6 +439,9 @@ def test_the_command_replays_says_when_the_tape_ends_and_keeps_the_last_quotes(t
             tickers = {market["symbol"]: market["ticker"] for market in json.load(reply)}
         assert 2600 < tickers["WBTC_USDC"]["bid_high"] < tickers["WBTC_USDC"]["ask_low"] < 2760
         assert tickers["WETH_USDC"]["bid_high"] == 0
+        with urllib.request.urlopen(f"{info['rest_url']}/localnet/replay", timeout=DEADLINE_SECS) as reply:
+            progress = json.load(reply)
+        assert (progress["trades_replayed"], progress["is_finished"]) == (12, True)
         process.send_signal(signal.SIGINT)
         assert (process.communicate(timeout=DEADLINE_SECS)[1], process.returncode) == ("", 0)
     finally:
@@ -412,7 +454,8 @@ def test_the_command_replays_says_when_the_tape_ends_and_keeps_the_last_quotes(t
     ("options", "code", "complaint"),
     [
         ((), 1, "tape.csv line 2: expected 6 or 7 columns, found 1"),
-        (("--replay-speed", "0"), 2, "replay speed must be between 1 and 1000, was 0"),
+        (("--replay-speed", "0"), 2, "replay speed must be between 1 and 1000, or max, was 0"),
+        (("--replay-speed", "fast"), 2, "replay speed must be a whole number or 'max', was 'fast'"),
         (("--replay-market", "WETH_DOGE"), 2, "replay market must be one of WETH_USDC, "),
     ],
 )

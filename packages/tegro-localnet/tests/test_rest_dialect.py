@@ -132,7 +132,7 @@ async def test_cancel_lists_what_it_cancelled_and_skips_the_rest(api: Any, trade
     assert (await other.order(foreign))["status"] == "open"
     status, reply = await api.post(f"{ORDERS}/cancel", body)
     assert status == 400
-    assert "Orders not found" in reply["error"]
+    assert "Order not found" in reply["error"]
     await cancel_everything(other)
 
 

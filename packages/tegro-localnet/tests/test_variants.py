@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from tegro_localnet.config import DEFAULT_MARKETS, LocalnetConfig, ReportPrice
+from tegro_localnet.config import DEFAULT_MARKETS, LocalnetConfig
+from tegro_localnet.switches import Switches
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def localnet_config() -> LocalnetConfig:
         fee_bps=0,
         markets=DEFAULT_MARKETS[:1],
         min_order_value=Decimal("0.5"),
-        report_price=ReportPrice.RESTING,
+        switches=Switches(report_price="resting"),
         settlement_interval_ms=50,
     )
 

@@ -10,9 +10,10 @@ from tegro_localnet._version import __version__
 
 if TYPE_CHECKING:
     from tegro_localnet.background import BackgroundLocalnet
-    from tegro_localnet.config import LocalnetConfig, MarketConfig, ReplayConfig, ReportPrice, TokenConfig
+    from tegro_localnet.config import LocalnetConfig, MarketConfig, ReplayConfig, TokenConfig
     from tegro_localnet.errors import LocalnetError
     from tegro_localnet.localnet import Localnet
+    from tegro_localnet.switches import ReportPrice, Switches
     from tegro_localnet.wallet import LocalWallet
 
 _HOME: Final = {
@@ -23,7 +24,8 @@ _HOME: Final = {
     "LocalnetError": "tegro_localnet.errors",
     "MarketConfig": "tegro_localnet.config",
     "ReplayConfig": "tegro_localnet.config",
-    "ReportPrice": "tegro_localnet.config",
+    "ReportPrice": "tegro_localnet.switches",
+    "Switches": "tegro_localnet.switches",
     "TokenConfig": "tegro_localnet.config",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "MarketConfig",
     "ReplayConfig",
     "ReportPrice",
+    "Switches",
     "TokenConfig",
     "__version__",
 ]

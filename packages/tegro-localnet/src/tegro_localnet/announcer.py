@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from tegro.model import PRICE_DECIMALS, Side, unscaled
-from tegro.wire import BookDiff, Level, quoted
-from tegro_localnet.config import ReportPrice
+from tegro.model import Side
+from tegro.wire import BookDiff
+from tegro_localnet.dialect import Dialect
 from tegro_localnet.events import EventHub
 from tegro_localnet.markets import ListedMarket
 from tegro_localnet.orders import OrderRecord
@@ -14,9 +14,9 @@ from tegro_localnet.trades import TradeRecord
 class Announcer:
     """Turns what happened into frames."""
 
-    def __init__(self, hub: EventHub, report_price: ReportPrice, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, hub: EventHub, dialect: Dialect, clock_ms: Callable[[], int]) -> None:
         self._hub = hub
-        self._report_price = report_price
+        self._dialect = dialect
         self._clock_ms = clock_ms
 
     def order_placed(self, record: OrderRecord) -> None:
@@ -40,14 +40,19 @@ class Announcer:
         self._trade_event("trade_updated", trade)
 
     def book_changed(self, listed: ListedMarket, levels: Iterable[tuple[Side, int]]) -> None:
-        """Send the new totals of the levels that were touched; a side that did not change is null."""
+        """Send the new totals of the levels that were touched; a side that did not change is empty."""
+        if not self._hub.is_followed(listed.market.channel):
+            return
         by_side: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
         for side, price_e18 in levels:
             by_side[side][price_e18] = listed.book.total_at(side, price_e18)
         market = listed.market
-        sides = {side: level_views(listed, sorted(totals.items(), reverse=True)) for side, totals in by_side.items()}
+        sides = {
+            side: self._dialect.book_side(listed, sorted(totals.items(), reverse=True))
+            for side, totals in by_side.items()
+        }
         diff = BookDiff(
-            timestamp=self._clock_ms() // 1000,
+            timestamp=self._dialect.book_time(self._clock_ms()),
             symbol=market.symbol,
             bids=sides[Side.BUY],
             asks=sides[Side.SELL],
@@ -56,19 +61,12 @@ class Announcer:
             self._hub.publish([market.channel], "order_book_diff", diff)
 
     def _order_event(self, action: str, record: OrderRecord) -> None:
-        self._hub.publish([record.order.maker], action, record.view())
+        if self._hub.is_followed(record.order.maker):
+            self._hub.publish([record.order.maker], action, self._dialect.order(record))
 
     def _trade_event(self, action: str, trade: TradeRecord) -> None:
-        view = trade.event_view(self._report_price)
-        self._hub.publish([trade.buy.market.channel], action, view)
-        self._hub.publish([trade.maker.order.maker, trade.taker.order.maker], f"user_{action}", view)
-
-
-def level_views(listed: ListedMarket, levels: Iterable[tuple[int, int]]) -> list[Level] | None:
-    """Return price levels as decimal strings; None where there are none (protocol 4.4)."""
-    base = listed.market.base
-    views = [
-        Level(quoted(unscaled(price_e18, PRICE_DECIMALS)), quoted(base.from_wei(total_wei)))
-        for price_e18, total_wei in levels
-    ]
-    return views or None
+        market, wallets = trade.buy.market.channel, (trade.maker.order.maker, trade.taker.order.maker)
+        if self._hub.is_followed(market, *wallets):
+            view = self._dialect.event_trade(trade)
+            self._hub.publish([market], action, view)
+            self._hub.publish(wallets, f"user_{action}", view)

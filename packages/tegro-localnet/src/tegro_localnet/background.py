@@ -9,11 +9,12 @@ from typing import Any, Final, Self
 
 from tegro.model import Market
 from tegro_localnet.chain.deployment import Deployment
+from tegro_localnet.clock import now_ms
 from tegro_localnet.config import LocalnetConfig
 from tegro_localnet.faults import FaultBoard
 from tegro_localnet.funding import DEFAULT_NATIVE
 from tegro_localnet.info import LocalnetInfo
-from tegro_localnet.localnet import Localnet, now_ms
+from tegro_localnet.localnet import Localnet
 from tegro_localnet.wallet import LocalWallet
 
 

@@ -25,6 +25,8 @@ ALL_INTERVALS: Final = (
     *(86_400, 259_200, _WEEK_SECS, MONTH_SECS),
 )
 """In seconds: the sixteen that exchanges usually serve."""
+PAGE_INTERVALS: Final = (60, *DEFAULT_INTERVALS)
+"""In seconds: what localnet's own page shows where the venue serves only its six."""
 
 
 class Bar(Struct):

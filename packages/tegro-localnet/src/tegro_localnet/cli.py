@@ -13,17 +13,25 @@ import typer
 from rich.panel import Panel
 from rich.table import Table
 
-from tegro_localnet import cli_faults
-from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, LocalnetConfig, ReplayConfig
+from tegro_localnet import cli_conditions, cli_journal, cli_perpetual, cli_switches
+from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, FairPriceConfig, LocalnetConfig, ReplayConfig
 from tegro_localnet.control_client import DEFAULT_URL, ask
 from tegro_localnet.info import LocalnetInfo
+from tegro_localnet.journal.frames import Durability
+from tegro_localnet.latency import read_latency
+from tegro_localnet.rate_limits import read_rate_limits
+from tegro_localnet.switches import read_switches
 from tegro_localnet.terminal import OUT, complete, failure, say
 
 if TYPE_CHECKING:
     from tegro_localnet.localnet import Localnet
 
 app = typer.Typer(name="localnet", help="Run a whole local Tegro: API, matching, settlement on a local EVM chain.")
-app.add_typer(cli_faults.app)
+app.add_typer(cli_conditions.app)
+app.add_typer(cli_perpetual.app)
+app.command("api-key")(cli_perpetual.api_key)
+app.command()(cli_switches.switch)
+app.command()(cli_journal.replay)
 
 _DEFAULTS: Final = LocalnetConfig()
 
@@ -35,18 +43,50 @@ def run(
     port: Annotated[int, typer.Option(help="Port of REST and WebSocket; 0 takes a free one.")] = DEFAULT_PORT,
     rpc_port: Annotated[int, typer.Option(help="Port of the chain's JSON-RPC; 0 takes a free one.")] = DEFAULT_RPC_PORT,
     chain_id: Annotated[int, typer.Option(help="EIP-155 chain id.")] = _DEFAULTS.chain_id,
+    chain: Annotated[
+        list[int] | None, typer.Option(help="Instead of --chain-id, repeatable: several chains behind one API.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; drawn when absent.")] = None,
     agents: Annotated[bool, typer.Option(help="Let a market maker and a taker keep the markets alive.")] = True,
+    volatility_bps: Annotated[
+        int, typer.Option(help="Largest move of the agents' price in 2 s, in hundredths of a percent.")
+    ] = _DEFAULTS.fair_price.volatility_bps,
+    jump_bps: Annotated[
+        int, typer.Option(help="Largest jump of the agents' price, in hundredths of a percent; 0: none.")
+    ] = _DEFAULTS.fair_price.jump_bps,
+    jump_probability: Annotated[str, typer.Option(help="Chance that a step of 2 s is a jump.")] = "0.01",
     replay: Annotated[
         Path | None, typer.Option(help="CSV of recorded trades that drive a market in place of the agents.")
     ] = None,
-    replay_speed: Annotated[int, typer.Option(help="Recorded seconds that pass in one second.")] = 1,
+    replay_speed: Annotated[
+        str, typer.Option(help="Recorded seconds that pass in one second, or 'max': as fast as possible.")
+    ] = "1",
     replay_market: Annotated[str | None, typer.Option(help="Such as WETH_USDC; the first market when absent.")] = None,
     fee_bps: Annotated[int, typer.Option(help="Fee in hundredths of a percent, 0 to 100.")] = _DEFAULTS.fee_bps,
     full_chart: Annotated[
         bool,
         typer.Option("--full-chart", help="Serve candles of all 16 intervals, with volume; Tegro serves 6 without."),
     ] = _DEFAULTS.full_chart,
+    latency: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[PATTERN=]MS", help="Delay answers: 20, 5-50 or 30~0.5 ms; 'stream=20' delays frames."),
+    ] = None,
+    rate_limit: Annotated[str | None, typer.Option(help="PER_SECOND or PER_SECOND/BURST for each address.")] = None,
+    wallet_rate_limit: Annotated[
+        str | None, typer.Option(help="PER_SECOND or PER_SECOND/BURST for each wallet.")
+    ] = None,
+    switch: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Do otherwise; 'tegro localnet switch' lists all.")
+    ] = None,
+    rpc_url: Annotated[
+        str | None, typer.Option(help="Use this node, such as Anvil, and start none.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder in which everything survives a kill; in memory when absent.")
+    ] = None,
+    durable: Annotated[
+        Durability, typer.Option(help="With --data: survive the process alone, or a loss of power too (slower).")
+    ] = _DEFAULTS.durability,
     ready_file: Annotated[Path | None, typer.Option(help="Write URLs and contracts here as JSON when ready.")] = None,
 ) -> None:
     """Run a local Tegro until Ctrl-C."""
@@ -56,12 +96,22 @@ def run(
         config = LocalnetConfig(
             port=port,
             rpc_port=rpc_port,
-            chain_id=chain_id,
+            chain_id=chain[0] if chain else chain_id,
+            more_chains=tuple(chain[1:]) if chain else (),
             seed=seed,
             agents=agents,
-            replay=None if replay is None else ReplayConfig(path=replay, speed=replay_speed, market=replay_market),
+            fair_price=FairPriceConfig(
+                volatility_bps=volatility_bps, jump_bps=jump_bps, jump_probability=_chance(jump_probability)
+            ),
+            latency=tuple(read_latency(rule) for rule in latency or ()),
+            rate_limits=read_rate_limits(rate_limit, wallet_rate_limit),
+            replay=_replay_of(replay, replay_speed, replay_market),
             fee_bps=fee_bps,
             full_chart=full_chart,
+            switches=read_switches(switch or []),
+            rpc_url=rpc_url,
+            data=data,
+            durability=durable,
         )
     except ValueError as error:
         raise failure(str(error), 2) from error
@@ -76,15 +126,35 @@ def fund(
         list[str] | None, typer.Option(help="SYMBOL=AMOUNT, repeatable; some of each when absent.")
     ] = None,
     native: Annotated[str, typer.Option(help="Coins for gas.")] = "1",
+    chain_id: Annotated[int | None, typer.Option(help="On which of several chains; the first when absent.")] = None,
     url: Annotated[str, typer.Option(help="Where the localnet runs.")] = DEFAULT_URL,
 ) -> None:
     """Give a wallet test tokens and coins for gas."""
     try:
         amounts = dict(_amount_of(entry) for entry in token) if token else None
-        body = {"wallet": wallet, "native": str(Decimal(native))} | ({"amounts": amounts} if amounts else {})
+        body: dict[str, Any] = {"wallet": wallet, "native": str(Decimal(native))}
+        body |= {"amounts": amounts} if amounts else {}
+        body |= {} if chain_id is None else {"chain_id": chain_id}
     except (ValueError, InvalidOperation) as error:
         raise failure(f"expected SYMBOL=AMOUNT and decimal amounts, such as --token USDC=500: {error}", 2) from error
     complete(_ask_faucet(url, body))
+
+
+def _chance(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        message = f"jump probability must be a number such as 0.01, was {text[:40]!r}"
+        raise ValueError(message) from error
+
+
+def _replay_of(path: Path | None, speed: str, market: str | None) -> ReplayConfig | None:
+    if path is None:
+        return None
+    if speed != "max" and not (speed.isascii() and speed.isdigit()):
+        message = f"replay speed must be a whole number or 'max', was {speed[:40]!r}"
+        raise ValueError(message)
+    return ReplayConfig(path=path, speed=None if speed == "max" else int(speed), market=market)
 
 
 def _amount_of(entry: str) -> tuple[str, str]:
@@ -116,13 +186,26 @@ async def _run_until(localnet: "Localnet", ready_file: Path | None) -> None:
     from tegro_localnet.agents import replay
 
     _show_lines_of(faults.LOG)
-    if localnet.config.replay is not None:
+    if localnet.config.replay is not None and not OUT.is_terminal:
         _show_lines_of(replay.LOG)
     async with localnet:
         if ready_file is not None:
             await asyncio.to_thread(_write_ready_file, ready_file, localnet.info)
         OUT.print(_panel(localnet.info))
-        await localnet.wait()
+        bar = asyncio.create_task(_show_replay(localnet))
+        try:
+            await localnet.wait()
+        finally:
+            bar.cancel()
+            await asyncio.wait({bar})
+
+
+async def _show_replay(localnet: "Localnet") -> None:
+    """Draw how far a replay has come where there is a terminal; its log tells the same elsewhere."""
+    from tegro_localnet.replay_view import show_bar
+
+    if localnet.replay is not None and OUT.is_terminal:
+        await show_bar(localnet.replay.progress, OUT)
 
 
 def _show_lines_of(log: logging.Logger) -> None:
@@ -145,10 +228,12 @@ def _write_ready_file(path: Path, info: LocalnetInfo) -> None:
 def _panel(info: LocalnetInfo) -> Panel:
     table = Table.grid(padding=(0, 2))
     rows = (
+        ("Page", f"{info.rest_url}/  (API: {info.rest_url}/docs)"),
         ("REST", f"{info.rest_url}/api/"),
         ("WebSocket", info.stream_url),
         ("Chain RPC", f"{info.rpc_url}  (chain id {info.chain_id})"),
         ("Markets", ", ".join(info.markets)),
+        *((f"Chain {other.chain_id}", f"{other.rpc_url}  ({other.chain_name})") for other in info.more_chains),
         ("Exchange", info.exchange_contract),
         ("Settlement", info.settlement_contract),
         *((token.symbol, token.address) for token in info.tokens),

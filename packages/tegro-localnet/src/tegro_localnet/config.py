@@ -1,28 +1,23 @@
 """What a localnet can be told. Every value has a default that needs no thought."""
 
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from tegro_localnet.chain.values import TokenKind
+from tegro_localnet.journal.frames import Durability
+from tegro_localnet.latency import Latency
+from tegro_localnet.perpetual.config import PerpetualConfig
+from tegro_localnet.rate_limits import RateLimits
+from tegro_localnet.switches import Switches
 
 DEFAULT_PORT: Final = 8780
 DEFAULT_RPC_PORT: Final = 8781
 
 CHAIN_NAMES: Final = {31337: "localnet", 8453: "base", 84532: "base sepolia", 80002: "amoy", 11155420: "optimism"}
 """Chains a localnet may stand in for: its own, and those of Tegro's mainnet and testnets (protocol 2.2)."""
-
-
-class ReportPrice(StrEnum):
-    """Which price trades report. The venue's own choice is not public (protocol 7.3)."""
-
-    SETTLEMENT = "settlement"
-    """What the contract pays: the sell order's limit."""
-    RESTING = "resting"
-    """The level that was taken; `settled_price` then stands beside it."""
 
 
 class TokenConfig(Struct, frozen=True):
@@ -63,13 +58,43 @@ DEFAULT_MARKETS: Final = (
 )
 
 
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - an assertion reads best this way
+    if not condition:
+        raise ValueError(message)
+
+
+class FairPriceConfig(Struct, frozen=True, kw_only=True):
+    """How the price moves around which the agents trade. A step is taken every two seconds.
+
+    Raises
+    ------
+    ValueError
+        On construction, where a value cannot work; the message says what to do.
+    """
+
+    volatility_bps: int = 3
+    """The largest move of an ordinary step, in hundredths of a percent; 0: it stands still between jumps."""
+    jump_bps: int = 0
+    """The largest jump, in hundredths of a percent; the smallest is half of it. 0: there are none."""
+    jump_probability: Decimal = Decimal("0.01")
+    """Chance that a step is a jump."""
+
+    def __post_init__(self) -> None:
+        for name, value, most in (("volatility_bps", self.volatility_bps, 1000), ("jump_bps", self.jump_bps, 5000)):
+            _require(0 <= value <= most, f"{name} must be between 0 and {most}, was {value}")
+        chance = self.jump_probability
+        _require(
+            chance.is_finite() and 0 < chance <= 1, f"jump_probability must be above 0 and at most 1, was {chance}"
+        )
+
+
 class ReplayConfig(Struct, frozen=True, kw_only=True):
     """Recorded trades that drive a market."""
 
     path: Path
     """CSV as exchanges publish it: `id,price,qty,quote_qty,time,is_buyer_maker`."""
-    speed: int = 1
-    """How many recorded seconds pass in one second."""
+    speed: int | None = 1
+    """How many recorded seconds pass in one second; None: as fast as possible, at the time of the tape."""
     market: str | None = None
     """Symbol of the market they are replayed on; None takes the first."""
 
@@ -88,34 +113,56 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
     """Port of REST and WebSocket; 0 takes a free one."""
     rpc_port: int = DEFAULT_RPC_PORT
     """Port of the chain's JSON-RPC; 0 takes a free one."""
+    rpc_url: str | None = None
+    """JSON-RPC of a node to use, such as Anvil; None starts the embedded one on `rpc_port`."""
     chain_id: int = 31337
+    more_chains: tuple[int, ...] = ()
+    """Further chains, each with an embedded node, contracts and books of its own, behind the same API."""
     fee_bps: int = 7
     """What the contract takes of what each side receives, in basis points; the contract allows at most 100."""
     min_order_value: Decimal = Decimal(2)
     """Smallest order value in quote units; a smaller remainder after a match is cancelled too (code 811)."""
     markets: tuple[MarketConfig, ...] = DEFAULT_MARKETS
     agents: bool = True
-    """Whether a market maker and a taker keep the markets alive."""
+    """Whether a market maker, a noise taker and a momentum trader keep the markets alive."""
+    fair_price: FairPriceConfig = FairPriceConfig()
+    """How the price moves around which they trade."""
     replay: ReplayConfig | None = None
     """Recorded trades that move a market in place of the agents."""
+    latency: tuple[Latency, ...] = ()
+    """How long answers and stream frames take; the first rule that fits counts."""
+    rate_limits: RateLimits = RateLimits()
+    """How many requests an address and a wallet may send; none is limited by default."""
     seed: int | None = None
     """Seed of everything random. None draws one, so that ids differ from run to run."""
     settlement_interval_ms: int = 250
-    report_price: ReportPrice = ReportPrice.SETTLEMENT
+    switches: Switches = Switches()
+    """What this venue does otherwise, where nothing public says what the real one does (protocol 12)."""
+    perpetual: PerpetualConfig | None = PerpetualConfig()
+    """The perpetual venue beside the spot one, on the same port; None: there is none."""
     full_chart: bool = False
     """Whether the chart serves all sixteen intervals, with volume, instead of the venue's six without (protocol 10)."""
+
+    data: Path | None = None
+    """Folder in which everything survives the end of the process; None keeps all in memory."""
+    durability: Durability = Durability.PROCESS
+    """What an acknowledged change survives, where there is such a folder."""
+    snapshot_every: int = 10_000
+    """Least changes between two snapshots in that folder."""
 
     def __post_init__(self) -> None:
         for name, port in (("port", self.port), ("rpc_port", self.rpc_port)):
             _require(0 <= port <= 65535, f"{name} must be between 0 and 65535, was {port}")
         known = ", ".join(str(chain_id) for chain_id in CHAIN_NAMES)
         _require(self.chain_id in CHAIN_NAMES, f"chain_id must be one of {known}, was {self.chain_id}")
+        self._check_more_chains()
         _require(0 <= self.fee_bps <= 100, f"fee_bps must be between 0 and 100, was {self.fee_bps}")
         _require(self.min_order_value >= 0, f"min_order_value must not be negative, was {self.min_order_value}")
         _require(
             self.settlement_interval_ms > 0,
             f"settlement_interval_ms must be above zero, was {self.settlement_interval_ms}",
         )
+        _require(self.snapshot_every > 0, f"snapshot_every must be above zero, was {self.snapshot_every}")
         self._check_markets()
         if self.replay is not None:
             self._check_replay(self.replay)
@@ -126,8 +173,21 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
         by_symbol = {token.symbol: token for market in self.markets for token in (market.base, market.quote)}
         return tuple(by_symbol.values())
 
+    def _check_more_chains(self) -> None:
+        for chain_id in self.more_chains:
+            known = ", ".join(map(str, CHAIN_NAMES))
+            _require(chain_id in CHAIN_NAMES, f"more_chains must be of {known}, was {chain_id}")
+        chains = (self.chain_id, *self.more_chains)
+        _require(len(set(chains)) == len(chains), f"chains must differ, were {', '.join(map(str, chains))}")
+        alone = "one chain alone can"
+        _require(not self.more_chains or self.data is None, f"{alone} be kept in a data folder; name no more chains")
+        _require(not self.more_chains or self.rpc_url is None, f"{alone} use a node of its own; name no more chains")
+
     def _check_replay(self, replay: ReplayConfig) -> None:
-        _require(1 <= replay.speed <= _FASTEST, f"replay speed must be between 1 and {_FASTEST}, was {replay.speed}")
+        _require(
+            replay.speed is None or 1 <= replay.speed <= _FASTEST,
+            f"replay speed must be between 1 and {_FASTEST}, or max, was {replay.speed}",
+        )
         symbols = [market.symbol for market in self.markets]
         _require(
             replay.market is None or replay.market in symbols,
@@ -149,8 +209,3 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
                 f"base_precision of {market.symbol} must be between 0 and the token's {market.base.decimals} decimals",
             )
             _require(0 <= market.quote_precision <= 18, f"quote_precision of {market.symbol} must be between 0 and 18")
-
-
-def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - an assertion reads best this way
-    if not condition:
-        raise ValueError(message)

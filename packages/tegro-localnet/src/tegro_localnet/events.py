@@ -1,6 +1,7 @@
 """Who listens to what. A listener that does not keep up is cut off, so that no queue grows without bound."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -8,6 +9,7 @@ from msgspec import Raw, Struct
 
 from tegro.wire import Envelope, encode
 from tegro_localnet.faults import Fault, FaultBoard, FaultKind
+from tegro_localnet.latency import LatencyRules
 
 QUEUE_LIMIT: Final = 4096
 """Frames that may wait for one connection before it is dropped."""
@@ -19,16 +21,26 @@ class _Pause(Struct, frozen=True):
     delay_ms: int
 
 
+class _Due(Struct, frozen=True):
+    """A frame that takes its time. What is behind it cannot overtake it."""
+
+    frame: bytes
+    at_ns: int
+
+
 class _Cut(Struct, frozen=True):
     """Stands in a queue of frames: here the connection ends."""
+
+
+type _Item = bytes | _Due | _Pause | _Cut
 
 
 class Subscriber:
     """One connection's queue of encoded frames."""
 
     def __init__(self, limit: int = QUEUE_LIMIT) -> None:
-        self._frames: asyncio.Queue[bytes | _Pause | _Cut] = asyncio.Queue(limit)
-        self._withheld: bytes | None = None
+        self._frames: asyncio.Queue[_Item] = asyncio.Queue(limit)
+        self._withheld: bytes | _Due | None = None
         """A frame that goes behind the next one."""
         self.overflowed = asyncio.Event()
         """Set when a frame could not be queued: the connection must be closed, its picture has a hole."""
@@ -38,8 +50,9 @@ class Subscriber:
         """Whether a frame waits for the next one, to go behind it."""
         return self._withheld is not None
 
-    def offer(self, frame: bytes, fault: Fault | None = None) -> None:
+    def offer(self, encoded: bytes, fault: Fault | None = None, latency_us: int = 0) -> None:
         """Queue a frame, as it is or as a fault will have it, or mark the subscriber as overflowed."""
+        frame = encoded if latency_us == 0 else _Due(encoded, time.monotonic_ns() + latency_us * 1000)
         kind = None if fault is None else fault.kind
         if kind is FaultKind.FRAME_REORDER:
             self._withheld = frame
@@ -60,9 +73,12 @@ class Subscriber:
         if isinstance(item, _Pause):
             await asyncio.sleep(item.delay_ms / 1000)
             return await self.next_frame()
+        if isinstance(item, _Due):
+            await asyncio.sleep(max(item.at_ns - time.monotonic_ns(), 0) / 10**9)
+            return item.frame
         return None if isinstance(item, _Cut) else item
 
-    def _put(self, item: bytes | _Pause | _Cut) -> None:
+    def _put(self, item: _Item) -> None:
         try:
             self._frames.put_nowait(item)
         except asyncio.QueueFull:
@@ -81,10 +97,13 @@ class EventHub:
     ----------
     faults : FaultBoard, optional
         What goes wrong with frames; None: nothing.
+    latency : LatencyRules, optional
+        How long frames take; None: they go at once.
     """
 
-    def __init__(self, faults: FaultBoard | None = None) -> None:
+    def __init__(self, faults: FaultBoard | None = None, latency: LatencyRules | None = None) -> None:
         self._faults = faults
+        self._latency = latency
         self._channels: dict[str, dict[Subscriber, None]] = {}
 
     def subscribe(self, subscriber: Subscriber, channel: str) -> None:
@@ -99,6 +118,10 @@ class EventHub:
             if not subscribers:
                 del self._channels[channel.lower()]
 
+    def is_followed(self, *channels: str) -> bool:
+        """Say whether anybody follows one of the channels: if not, an event need not even be worded."""
+        return any(channel.lower() in self._channels for channel in channels)
+
     def publish(self, channels: Iterable[str], action: str, data: object) -> None:
         """Send one event to each subscriber of any of the channels, once."""
         names = [channel.lower() for channel in channels]
@@ -110,7 +133,8 @@ class EventHub:
         frame = encode(Envelope(action=action, data=Raw(encode(data))))
         for subscriber in reached:
             if not subscriber.overflowed.is_set():
-                subscriber.offer(frame, self._fault_for(subscriber, action, names))
+                latency_us = 0 if self._latency is None else self._latency.of_frame_us()
+                subscriber.offer(frame, self._fault_for(subscriber, action, names), latency_us)
 
     def _fault_for(self, subscriber: Subscriber, action: str, names: list[str]) -> Fault | None:
         if self._faults is None or not self._faults.has_frame_faults:

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import fields
 
+from tegro.model import Side
 from tegro_localnet.parsing import read_address
 from tegro_localnet.refusal import Refused, excerpt
 
@@ -31,6 +32,8 @@ class FaultKind(StrEnum):
     """The venue acts at once and answers `delay_ms` late, or on release."""
     HIDE = "hide"
     """Lists of orders leave out what was placed over the API while this fault is set, as a lagging replica does."""
+    NULL_SIDES = "null_sides"
+    """A snapshot of a book has null in place of a side, as of an empty one: of `side`, or of both."""
     FRAME_DROP = "frame_drop"
     """A stream frame is not sent."""
     FRAME_DUPLICATE = "frame_duplicate"
@@ -41,6 +44,10 @@ class FaultKind(StrEnum):
     """A stream frame, and what follows it on its socket, is sent `delay_ms` late."""
     CUT = "cut"
     """The socket is cut in place of sending the frame."""
+    SETTLEMENT_FAIL = "settlement_fail"
+    """A match goes to the chain with a signature that the contract refuses: it fails there, its neighbours do not."""
+    SETTLEMENT_HOLD = "settlement_hold"
+    """A match goes to the chain late: on release or when `hold_ms` have passed."""
 
     @property
     def is_of_frames(self) -> bool:
@@ -50,7 +57,12 @@ class FaultKind(StrEnum):
     @property
     def is_of_requests(self) -> bool:
         """Whether it happens to single requests; `hide` happens to the venue's picture of orders."""
-        return self not in _FRAME_KINDS and self is not FaultKind.HIDE
+        return not self.is_of_frames and not self.is_of_settlements and self is not FaultKind.HIDE
+
+    @property
+    def is_of_settlements(self) -> bool:
+        """Whether it happens to matches on their way to the chain."""
+        return self in (FaultKind.SETTLEMENT_FAIL, FaultKind.SETTLEMENT_HOLD)
 
 
 _FRAME_KINDS: Final = frozenset(
@@ -65,10 +77,12 @@ _FRAME_KINDS: Final = frozenset(
 _OPTIONS: Final[dict[FaultKind, frozenset[str]]] = {
     FaultKind.STATUS: frozenset({"status", "after", "retry_after_secs"}),
     FaultKind.HOLD: frozenset({"hold_ms"}),
+    FaultKind.SETTLEMENT_HOLD: frozenset({"hold_ms"}),
+    FaultKind.NULL_SIDES: frozenset({"side"}),
     FaultKind.DELAY: frozenset({"delay_ms"}),
     FaultKind.FRAME_DELAY: frozenset({"delay_ms"}),
 }
-"""Fields that only some kinds know. `path` belongs to requests, `action` to frames; the others to every kind."""
+"""Fields that only some kinds know. `path` belongs to requests, `action` to frames; the rest to every kind."""
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,11 +101,11 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Localnet's own paths never fail.
     """
     wallet: str | None = None
-    """Only requests that name this wallet in path or body, or frames of its channel; None: of anybody."""
+    """Only requests that name this wallet in path or body, frames of its channel, or its matches; None: of anybody."""
     action: str | None = None
     """Only frames of this action, such as `order_book_diff`; None: of any."""
     times: int | None = 1
-    """How many requests or frames fail, for frames each socket counted by itself; None: all, until cleared."""
+    """How many requests, frames or matches fail, for frames each socket counted by itself; None: all, until cleared."""
     probability: Decimal = Decimal(1)
     """Chance that a request or frame which fits does fail, above 0 and at most 1."""
     status: int = 503
@@ -101,7 +115,9 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Value of the header `Retry-After` beside `status`; None: no header."""
     delay_ms: int = 0
     hold_ms: int | None = None
-    """How long a request is held; None: until it is released."""
+    """How long a request or match is held; None: until it is released."""
+    side: Side | None = None
+    """Which side of a book is null; None: both."""
 
     @property
     def comes_first(self) -> bool:
@@ -132,7 +148,9 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
 
     def _check_belonging(self) -> None:
-        known = _OPTIONS.get(self.kind, frozenset()) | {"action" if self.kind.is_of_frames else "path"}
+        known = _OPTIONS.get(self.kind, frozenset())
+        if not self.kind.is_of_settlements:
+            known |= {"action" if self.kind.is_of_frames else "path"}
         for name, default in _SPECIAL_DEFAULTS.items():
             _require(
                 name in known or getattr(self, name) == default,

@@ -1,30 +1,35 @@
 """Faults on demand: what goes wrong, for whom, how often. Nothing here touches a connection.
 
 `gateway.faulty` carries out the faults of requests, `events` and `gateway.stream` those of stream frames,
-`gateway.trading` leaves hidden orders out of its lists.
+`settlement_faults` those of matches, `gateway.trading` leaves hidden orders out of its lists.
 """
 
 import asyncio
 import logging
 import random
 import threading
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from fnmatch import fnmatchcase
 from typing import Final
 
 from msgspec import Struct, field
 
+from tegro_localnet.clock import now_ms
 from tegro_localnet.fault_spec import Fault, FaultKind
 from tegro_localnet.refusal import excerpt
 
-__all__ = ["ActiveFault", "Fault", "FaultBoard", "FaultKind", "Firing"]
+__all__ = ["ActiveFault", "Fault", "FaultBoard", "FaultEvent", "FaultKind", "Firing"]
 
 LOG: Final = logging.getLogger(__name__)
 """Every fault that happens is a line here, at INFO."""
 
 _DRAWS: Final = 10**9
-_WAITING_KINDS: Final = frozenset({FaultKind.HOLD, FaultKind.DELAY})
+_WAITING_KINDS: Final = frozenset({FaultKind.HOLD, FaultKind.DELAY, FaultKind.SETTLEMENT_HOLD})
+_DEPTH_PATH: Final = "/api/v1/orderbook/depth"
+KEPT_EVENTS: Final = 10_000
+"""How many lines of the event log are kept; the oldest go first."""
 
 
 class ActiveFault(Struct, frozen=True, kw_only=True):
@@ -38,13 +43,36 @@ class ActiveFault(Struct, frozen=True, kw_only=True):
     """How many requests it keeps waiting now."""
 
 
+class FaultEvent(Struct, frozen=True, kw_only=True):
+    """One line of the event log: what was set, happened, released, cleared or changed."""
+
+    number: int
+    """Counts from 1."""
+    time_ms: int
+    """Unix milliseconds, whatever the venue's clock says."""
+    what: str
+    fault_id: int | None
+    """None: it was no fault of the board, but a change of the clock, of a market or the like."""
+    text: str
+
+
 class Firing(Struct, frozen=True, kw_only=True):
     """A fault that happens to one request or frame."""
 
     id: int
     fault: Fault
     gate: asyncio.Future[bool] | None = None
-    """Where a held or delayed request waits. True: go on; False: the venue stops, give up."""
+    """Where a held or delayed request or match waits. True: go on; False: the venue stops, give up."""
+
+    async def may_go_on(self, limit_ms: int | None) -> bool:
+        """Wait until it is released or some milliseconds have passed (None: without end); False: the venue stops."""
+        if self.gate is None:
+            return True
+        try:
+            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
+                return await self.gate
+        except TimeoutError:
+            return True
 
 
 class _Entry(Struct, kw_only=True):
@@ -74,15 +102,21 @@ class FaultBoard:
     ----------
     rng : random.Random
         Decides where a probability is below 1.
+    clock_ms : callable
+        The time of the event log, in Unix milliseconds.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, clock_ms: Callable[[], int] = now_ms) -> None:
         self._rng = rng
+        self._clock_ms = clock_ms
+        self._events: deque[FaultEvent] = deque(maxlen=KEPT_EVENTS)
+        self._last_event = 0
         self._lock = threading.Lock()
         self._entries: dict[int, _Entry] = {}
         self._last_id = 0
         self._of_requests: tuple[_Entry, ...] = ()
         self._of_frames: tuple[_Entry, ...] = ()
+        self._of_settlements: tuple[_Entry, ...] = ()
         self._hides: tuple[_Entry, ...] = ()
 
     def add(self, fault: Fault) -> int:
@@ -92,6 +126,7 @@ class FaultBoard:
             wallet = None if fault.wallet is None else fault.wallet.lower()
             self._entries[self._last_id] = _Entry(id=self._last_id, fault=fault, wallet=wallet)
             self._sort()
+            self._log("set", fault.kind, self._last_id)
             return self._last_id
 
     def list(self) -> list[ActiveFault]:
@@ -115,11 +150,12 @@ class FaultBoard:
             for entry in entries:
                 del self._entries[entry.id]
                 _open_gates(entry, go_on=True)
+                self._log("cleared", entry.fault.kind, entry.id)
             self._sort()
             return len(entries)
 
     def release(self, fault_id: int | None = None) -> int:
-        """Let the requests go on that a fault, or any (None), holds or delays now; returns how many.
+        """Let the requests and matches go on that a fault, or any (None), holds or delays now; returns how many.
 
         Raises
         ------
@@ -127,7 +163,7 @@ class FaultBoard:
             If there is no fault of that id.
         """
         with self._lock:
-            return sum(_open_gates(entry, go_on=True) for entry in self._chosen(fault_id))
+            return sum(self._release(entry) for entry in self._chosen(fault_id))
 
     def fired(self, fault_id: int) -> int:
         """Return how often a fault happened.
@@ -139,6 +175,17 @@ class FaultBoard:
         """
         with self._lock:
             return self._chosen(fault_id)[0].fired
+
+    def events(self, limit: int = KEPT_EVENTS) -> Sequence[FaultEvent]:
+        """Return the newest lines of the event log, oldest first."""
+        with self._lock:
+            return list(self._events)[-limit:] if limit > 0 else []
+
+    def note(self, text: str) -> None:
+        """Write into the event log what was changed beside the faults of the board."""
+        with self._lock:
+            self._log("changed", text, None)
+        LOG.info("%s", text)
 
     def close(self) -> None:
         """Clear the board because the venue stops: requests that wait are given up."""
@@ -152,6 +199,11 @@ class FaultBoard:
     def has_request_faults(self) -> bool:
         """Whether any request may fail now."""
         return bool(self._of_requests)
+
+    @property
+    def has_settlement_faults(self) -> bool:
+        """Whether any match may fail or wait on its way to the chain now."""
+        return bool(self._of_settlements)
 
     @property
     def has_frame_faults(self) -> bool:
@@ -174,6 +226,7 @@ class FaultBoard:
             for entry in self._of_requests:
                 fits = entry.fits_path(path) and entry.fits_wallet(wallet)
                 fits = fits and (entry.fault.comes_first or not opens_stream)
+                fits = fits and (entry.fault.kind is not FaultKind.NULL_SIDES or path == _DEPTH_PATH)
                 if fits and self._is_drawn(entry):
                     return self._fire(entry, f"the request {path}")
         return None
@@ -190,6 +243,14 @@ class FaultBoard:
                 )
                 if fits and self._is_drawn(entry):
                     return self._fire(entry, f"a frame {action}")
+        return None
+
+    def fire_settlement(self, trade_id: str, wallets: Collection[str]) -> Firing | None:
+        """Decide what happens to a match of these wallets (lower case) on its way to the chain; None: nothing."""
+        with self._lock:
+            for entry in self._of_settlements:
+                if (entry.wallet is None or entry.wallet in wallets) and self._is_drawn(entry):
+                    return self._fire(entry, f"the match {trade_id}")
         return None
 
     def note_accepted(self, wallet: str, order_id: str) -> None:
@@ -221,6 +282,20 @@ class FaultBoard:
         self._hides = tuple(entry for entry in live if entry.fault.kind is FaultKind.HIDE)
         self._of_frames = tuple(entry for entry in live if entry.fault.kind.is_of_frames)
         self._of_requests = tuple(entry for entry in live if entry.fault.kind.is_of_requests)
+        self._of_settlements = tuple(entry for entry in live if entry.fault.kind.is_of_settlements)
+
+    def _release(self, entry: _Entry) -> int:
+        released = _open_gates(entry, go_on=True)
+        if released:
+            self._log("released", f"{entry.fault.kind}: {released}", entry.id)
+        return released
+
+    def _log(self, what: str, text: str, fault_id: int | None) -> None:
+        self._last_event += 1
+        event = FaultEvent(
+            number=self._last_event, time_ms=self._clock_ms(), what=what, fault_id=fault_id, text=str(text)
+        )
+        self._events.append(event)
 
     def _is_drawn(self, entry: _Entry) -> bool:
         probability = entry.fault.probability
@@ -231,6 +306,7 @@ class FaultBoard:
         if entry.is_spent:
             self._sort()
         LOG.info("fault %d: %s happens to %s", entry.id, entry.fault.kind, excerpt(victim))
+        self._log("happened", f"{entry.fault.kind} to {victim}", entry.id)
         if entry.fault.kind not in _WAITING_KINDS:
             return Firing(id=entry.id, fault=entry.fault)
         gate: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -54,6 +54,8 @@ class Funding:
             *([self._faucet.send_native(wallet, native_wei)] if native_wei else []),
         )
         await self._mirror.catch_up()
+        # Known from now on, so that localnet's page shows the wallet before it has traded.
+        await self._mirror.ensure(wallet, [token.address for token, _ in mints])
         return {token.symbol: amount for token, amount in mints}
 
     def _token(self, symbol: str) -> Token:

@@ -13,6 +13,15 @@ class TokenInfo(Struct, frozen=True):
     decimals: int
 
 
+class OtherChain(Struct, frozen=True, kw_only=True):
+    """A further chain of this localnet. `GET /localnet/info?chain_id=` says all of it."""
+
+    chain_id: int
+    chain_name: str
+    rpc_url: str
+    exchange_contract: str
+
+
 class LocalnetInfo(Struct, frozen=True, kw_only=True):
     """Answer of `GET /localnet/info` and content of the ready file."""
 
@@ -29,4 +38,5 @@ class LocalnetInfo(Struct, frozen=True, kw_only=True):
     seed: int
     tokens: tuple[TokenInfo, ...]
     markets: tuple[str, ...]
+    more_chains: tuple[OtherChain, ...] = ()
     version: str = __version__

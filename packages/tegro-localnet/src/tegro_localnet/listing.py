@@ -7,9 +7,10 @@ from msgspec import Struct
 from tegro.model import Market, Token
 from tegro.wire import ChainInfo, bare, quoted
 from tegro_localnet.chain.deployment import Deployment
-from tegro_localnet.chart import ALL_INTERVALS, DEFAULT_INTERVALS, MarketChart
+from tegro_localnet.chart import ALL_INTERVALS, PAGE_INTERVALS, MarketChart
 from tegro_localnet.config import CHAIN_NAMES, LocalnetConfig
 from tegro_localnet.markets import ListedMarket
+from tegro_localnet.signed_order import OrderForm
 
 
 class Listing(Struct, frozen=True, kw_only=True):
@@ -26,6 +27,12 @@ class Listing(Struct, frozen=True, kw_only=True):
     def market_named(self, symbol: str) -> ListedMarket | None:
         """Return the market of a symbol such as `WETH_USDC`; None where it is not listed."""
         return next((listed for listed in self.markets.values() if listed.market.symbol == symbol), None)
+
+
+def _form(deployment: Deployment, quote: Token) -> OrderForm:
+    """Return which orders the exchange takes for a quote token (protocol 5.3)."""
+    scale = {"price_decimals": quote.decimals} if deployment.form.prices_in_quote_units else {}
+    return OrderForm(has_expiry=deployment.form.has_expiry, **scale)
 
 
 def list_markets(config: LocalnetConfig, deployment: Deployment) -> Listing:
@@ -47,8 +54,8 @@ def list_markets(config: LocalnetConfig, deployment: Deployment) -> Listing:
             base_precision=entry.base_precision,
             quote_precision=entry.quote_precision,
         )
-        chart = MarketChart(ALL_INTERVALS if config.full_chart else DEFAULT_INTERVALS)
-        markets[market_id] = ListedMarket(market, quote.to_wei(config.min_order_value), chart)
+        chart = MarketChart(ALL_INTERVALS if config.full_chart else PAGE_INTERVALS)
+        markets[market_id] = ListedMarket(market, quote.to_wei(config.min_order_value), chart, _form(deployment, quote))
     default_quote = tokens[config.markets[0].quote.symbol]
     chain = ChainInfo(
         id=deployment.chain_id,

@@ -5,56 +5,74 @@ import logging
 import random
 import secrets
 import socket
-import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
+from aiohttp import web
+from msgspec.structs import replace
 
 from tegro.model import Market
 from tegro_localnet.agents.crowd import Crowd
+from tegro_localnet.agents.fast_replay import FastReplay
 from tegro_localnet.agents.replay import Replay
-from tegro_localnet.agents.tape import check_tape
+from tegro_localnet.agents.tape import TapeSummary, check_tape
 from tegro_localnet.announcer import Announcer
 from tegro_localnet.chain.accounts import OPERATOR_KEY, Sender
 from tegro_localnet.chain.contracts import TOKEN
-from tegro_localnet.chain.deployment import Deployment, TokenSpec, deploy
+from tegro_localnet.chain.deployment import Deployment, ExchangeForm, TokenSpec, deploy
 from tegro_localnet.chain.errors import ChainError
+from tegro_localnet.chain.exchange_events import ExchangeEventReader
+from tegro_localnet.chain.external import adopt
 from tegro_localnet.chain.process import NodeProcess
 from tegro_localnet.chain.rpc import ChainRpc
 from tegro_localnet.chain.settlement import Settler
 from tegro_localnet.chain.tokens import Faucet, TokenLedgerReader
 from tegro_localnet.chain_mirror import ChainMirror
+from tegro_localnet.clock import VenueClock, now_ms
+from tegro_localnet.conditions import Conditions
 from tegro_localnet.config import CHAIN_NAMES, LocalnetConfig
+from tegro_localnet.dialect import Dialect
 from tegro_localnet.engine.ledger import Ledger
 from tegro_localnet.errors import LocalnetError
 from tegro_localnet.events import EventHub
+from tegro_localnet.exchange_watch import ExchangeWatch
 from tegro_localnet.faults import FaultBoard
+from tegro_localnet.fee_switch import FeeSwitch
 from tegro_localnet.funding import DEFAULT_NATIVE, Funding
 from tegro_localnet.gateway.accounts import AccountRoutes
+from tegro_localnet.gateway.chain_router import ChainDoors, ChainRouter
 from tegro_localnet.gateway.chart import ChartRoutes
+from tegro_localnet.gateway.conditions import ConditionRoutes
 from tegro_localnet.gateway.control import ControlRoutes
 from tegro_localnet.gateway.headers import HeaderLog
 from tegro_localnet.gateway.market_data import MarketDataRoutes
+from tegro_localnet.gateway.openapi import openapi_routes
+from tegro_localnet.gateway.pace import Pace
+from tegro_localnet.gateway.page import page_routes
 from tegro_localnet.gateway.server import GatewayServer, bind
+from tegro_localnet.gateway.state import StateRoutes
 from tegro_localnet.gateway.stream import StreamGateway
+from tegro_localnet.gateway.switch_control import SwitchRoutes
 from tegro_localnet.gateway.trading import TradingRoutes
-from tegro_localnet.info import LocalnetInfo, TokenInfo
+from tegro_localnet.info import LocalnetInfo, OtherChain, TokenInfo
 from tegro_localnet.intake import Intake
+from tegro_localnet.journal.folder import DataFolder, Manifest
+from tegro_localnet.journal.frames import Durability
+from tegro_localnet.journal.journal import Journal
 from tegro_localnet.listing import list_markets
+from tegro_localnet.perpetual.side import PerpetualSide
+from tegro_localnet.reorganisation import Reorganisation
 from tegro_localnet.settlement import SettlementLoop
+from tegro_localnet.settlement_faults import SettlementFaults
+from tegro_localnet.switches import SwitchBoard, Switches
 from tegro_localnet.venue import Venue
 from tegro_localnet.wallet import LocalWallet
 
 _LOG: Final = logging.getLogger(__name__)
-
-
-def now_ms() -> int:
-    """Return the time in Unix milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class Localnet:
@@ -66,6 +84,8 @@ class Localnet:
         What it is to be.
     clock_ms : callable
         The time in Unix milliseconds.
+    behind : Localnet, optional
+        The one whose doors, time, faults and switches this one shares: it is a further chain of that one.
 
     Attributes
     ----------
@@ -79,14 +99,26 @@ class Localnet:
         Orders and trades, for tests that look inside.
     hub : EventHub
         Who follows which channel; set from the start.
+    clock : VenueClock
+        The venue's time; set from the start.
+    conditions : Conditions
+        Time, latency, rate limits and tick sizes, which can be changed; set from the start.
     faults : FaultBoard
         What goes wrong on demand; set from the start.
+    switches : SwitchBoard
+        What this venue does otherwise than by default; set from the start.
+    perpetual : PerpetualSide or None
+        The perpetual venue; set from the start, None where there is none.
     mirror : ChainMirror
         The venue's picture of balances and allowances.
     settlement : SettlementLoop
         The link between the venue and the chain.
     replay : Replay or None
         The recorded trades that drive a market, with their progress; None where there are none.
+    gateway : GatewayServer
+        What answers HTTP.
+    chains : dict of int to Localnet
+        All chains by id, this one first. The others have no doors of their own.
     """
 
     info: LocalnetInfo
@@ -96,15 +128,36 @@ class Localnet:
     mirror: ChainMirror
     settlement: SettlementLoop
     replay: Replay | None
+    gateway: GatewayServer
 
-    def __init__(self, config: LocalnetConfig | None = None, *, clock_ms: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        config: LocalnetConfig | None = None,
+        *,
+        clock_ms: Callable[[], int] = now_ms,
+        behind: "Localnet | None" = None,
+    ) -> None:
         self.config: Final = config or LocalnetConfig()
-        self._clock_ms = clock_ms
-        self._seed = secrets.randbits(63) if self.config.seed is None else self.config.seed
+        self._behind: Final = behind
+        self.chains: Final[dict[int, Localnet]] = {self.config.chain_id: self}
+        self.clock: Final[VenueClock] = VenueClock(clock_ms) if behind is None else behind.clock
+        self._clock_ms = self.clock.now_ms
+        self._folder: Final = None if self.config.data is None else DataFolder(self.config.data)
+        manifest = None if self._folder is None else self._folder.manifest
+        self._seed = self._choose_seed(manifest)
+        self._earlier_starts = 0 if manifest is None else manifest.starts
         self._stack = AsyncExitStack()
-        self.faults: Final = FaultBoard(self._rng("faults"))
-        self.hub: Final = EventHub(self.faults)
-        self._stream: Final = StreamGateway(self.hub)
+        self.faults: Final[FaultBoard] = FaultBoard(self._rng("faults")) if behind is None else behind.faults
+        self.conditions: Final = Conditions(
+            self.clock, self.faults, self._rng("latency"), self.config.latency, self.config.rate_limits
+        )
+        self.hub: Final[EventHub] = EventHub(self.faults, self.conditions.latency) if behind is None else behind.hub
+        self.switches: Final[SwitchBoard] = SwitchBoard(self.config.switches) if behind is None else behind.switches
+        self._dialect: Final = Dialect(self.switches)
+        self._port: int = 0 if behind is None else behind._port  # noqa: SLF001 - of this class
+        self._durable: Callable[[], Awaitable[None]] | None = None
+        self._stream: Final = StreamGateway(self.hub, self.switches)
+        self.perpetual: Final = self._build_perpetual()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -172,7 +225,8 @@ class Localnet:
 
     def cut_streams(self) -> int:
         """Cut every WebSocket without a closing handshake; returns how many there were."""
-        return self._stream.cut_all()
+        perpetual = 0 if self.perpetual is None else self.perpetual.cut_streams()
+        return self._stream.cut_all() + perpetual
 
     async def wait(self) -> None:
         """Wait until the localnet fails by itself.
@@ -188,29 +242,114 @@ class Localnet:
 
     async def _start(self) -> None:
         config = self.config
-        trades_in_tape = await asyncio.to_thread(check_tape, config.replay.path) if config.replay else 0
-        listener = bind(config.host, config.port)
-        self._stack.callback(listener.close)
-        node = NodeProcess(config.chain_id, host=config.host, port=config.rpc_port)
-        try:
-            await self._stack.enter_async_context(node)
-        except ChainError as error:
-            raise LocalnetError(f"{error} (choose another port with --rpc-port if it is taken)") from error
+        tape = await asyncio.to_thread(check_tape, config.replay.path) if config.replay else None
+        listener = None if self._behind else self._bind()
+        self._take_folder()
+        node = None if config.rpc_url else await self._start_node()
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
-        self._rpc = ChainRpc(node.url, session)
+        self._rpc = ChainRpc(node.url if node else str(config.rpc_url), session)
         operator = Sender(self._rpc, OPERATOR_KEY)
-        tokens = [TokenSpec(token.symbol, token.name, token.decimals, token.kind) for token in config.tokens]
-        self.deployment = await deploy(self._rpc, tokens, config.fee_bps, operator)
+        if node is None:
+            await _adopt_node(self._rpc, config.chain_id, operator.address)
+        self.deployment = await self._deployed(operator)
         self._listing = list_markets(config, self.deployment)
         self.markets = {listed.market.symbol: listed.market for listed in self._listing.markets.values()}
-        self.info = self._describe(listener.getsockname()[1], node.url)
+        await self._start_more_chains()
+        self.info = self._describe(self._port, self._rpc.url)
         self._build_venue(operator)
-        self.replay = self._build_replay(trades_in_tape)
-        await self._stack.enter_async_context(self._server(listener))
+        await self._recover()
+        await self._reorganisation.begin()
+        self.replay = None if tape is None else self._build_replay(tape)
+        if listener is not None:
+            self.gateway = await self._stack.enter_async_context(self._server(listener))
+            if self.perpetual is not None:
+                self._stack.push_async_callback(self.perpetual.close)
         self._run_background(node)
 
+    def _bind(self) -> socket.socket:
+        listener = bind(self.config.host, self.config.port)
+        self._stack.callback(listener.close)
+        self._port = listener.getsockname()[1]
+        return listener
+
+    async def _start_more_chains(self) -> None:
+        for chain_id in self.config.more_chains:
+            seed = (self._seed + chain_id) % 2**63
+            config = replace(self.config, chain_id=chain_id, more_chains=(), rpc_port=0, replay=None, seed=seed)
+            other = Localnet(config, behind=self)
+            self.chains[chain_id] = await self._stack.enter_async_context(other)
+
+    async def _start_node(self) -> NodeProcess:
+        node = NodeProcess(
+            self.config.chain_id,
+            host=self.config.host,
+            port=self.config.rpc_port,
+            data=None if self._folder is None else self._folder.chain_path,
+            durability=self.config.durability,
+        )
+        try:
+            return await self._stack.enter_async_context(node)
+        except ChainError as error:
+            raise LocalnetError(f"{error} (choose another port with --rpc-port if it is taken)") from error
+
+    def _choose_seed(self, manifest: Manifest | None) -> int:
+        if self.config.seed is not None:
+            return self.config.seed
+        return secrets.randbits(63) if manifest is None else manifest.seed
+
+    def _take_folder(self) -> None:
+        if self._folder is not None:
+            self._folder.lock()
+            self._stack.callback(self._folder.release)
+            self._folder.require(self.config)
+            self._folder.count_start()
+
+    async def _deployed(self, operator: Sender) -> Deployment:
+        """Return the contracts: those of the data folder, or new ones."""
+        config = self.config
+        form = _exchange_form(config.switches)
+        manifest = None if self._folder is None else self._folder.manifest
+        if manifest is not None:
+            deployment = manifest.deployment
+            if deployment.form != form or deployment.fee_bps != self._fee_bps:
+                raise LocalnetError(f"{config.data} was made with other contract switches; start with those")
+            if not await self._rpc.code(deployment.exchange):
+                raise LocalnetError(f"the chain at {self._rpc.url} has not the contracts that {config.data} is about")
+            return deployment
+        tokens = [TokenSpec(token.symbol, token.name, token.decimals, token.kind) for token in config.tokens]
+        deployment = await deploy(self._rpc, tokens, self._fee_bps, operator, form)
+        if self._folder is not None:
+            self._folder.save(
+                Manifest(
+                    seed=self._seed,
+                    chain_id=config.chain_id,
+                    fee_bps=config.fee_bps,
+                    min_order_value=config.min_order_value,
+                    markets=config.markets,
+                    deployment=deployment,
+                )
+            )
+        return deployment
+
+    async def _recover(self) -> None:
+        """Take up what the data folder holds, and what happened on the chain since that was written."""
+        if self._folder is None:
+            return
+        journal = Journal(self._folder.path, self.config.durability, self.config.snapshot_every)
+        journal.open(self.venue)
+        self._stack.callback(journal.close)
+        if self.config.durability is Durability.POWER:
+            self._durable = journal.durable
+            self._stream.hold_until(journal.durable)
+        self.mirror.follow_for(self.venue)
+        await self.settlement.recover()
+        await self.mirror.catch_up()
+        await self._fee.take_up(self.switches.now)
+
     def _rng(self, purpose: str) -> random.Random:
-        return random.Random(f"{self._seed}/{purpose}")  # noqa: S311 - ids and test traders, nothing secret
+        """Return a source of chance: the same for a seed, but a folder taken up again does not repeat itself."""
+        again = f"/{self._earlier_starts}" if self._earlier_starts and purpose != "ids" else ""
+        return random.Random(f"{self._seed}/{purpose}{again}")  # noqa: S311 - ids and test traders, nothing secret
 
     def _build_venue(self, operator: Sender) -> None:
         config, listing = self.config, self._listing
@@ -220,58 +359,117 @@ class Localnet:
         self._funding = Funding(Faucet(operator, self.deployment), self.mirror, listing.tokens, defaults)
         self.venue = Venue(
             markets=listing.markets,
-            intake=Intake(self.deployment.domain, listing.markets, self._clock_ms),
+            intake=Intake(self.deployment.domain, listing.markets, self._clock_ms, self.switches),
             ledger=ledger,
             mirror=self.mirror,
-            announcer=Announcer(self.hub, config.report_price, self._clock_ms),
-            fee_bps=config.fee_bps,
+            announcer=Announcer(self.hub, self._dialect, self._clock_ms),
+            fee_bps=self._fee_bps,
             clock_ms=self._clock_ms,
             rng=self._rng("ids"),
+            switches=self.switches,
         )
+        self._reorganisation = Reorganisation(self._rpc, operator, self.venue, self.mirror, self.faults)
+        if self._behind is None:
+            self.conditions.govern(self.venue, self._reorganisation)
+        watch = ExchangeWatch(ExchangeEventReader(self._rpc, self.deployment, operator.address), self.venue)
+        self.mirror.on_blocks(watch.follow)
+        self._fee = FeeSwitch(
+            operator=operator,
+            deployment=self.deployment,
+            mirror=self.mirror,
+            lifecycle=self.venue,
+            chain=listing.chain,
+            fee_bps=config.fee_bps,
+        )
+        self.switches.on_change(self._fee.follow)
         settler = Settler(self._rpc, operator, self.deployment)
-        self.settlement = SettlementLoop(self.venue, settler, self.mirror, config.settlement_interval_ms)
+        self.settlement = SettlementLoop(
+            self.venue, settler, self.mirror, config.settlement_interval_ms, SettlementFaults(self.faults)
+        )
 
-    def _build_replay(self, trades_in_tape: int) -> Replay | None:
+    def _build_perpetual(self) -> PerpetualSide | None:
+        if self.config.perpetual is None or self._behind is not None:
+            return None
+        return PerpetualSide(
+            self.config.perpetual, self._clock_ms, self._rng, faults=self.faults, has_agents=self.config.agents
+        )
+
+    def _build_replay(self, tape: TapeSummary) -> Replay | None:
         config = self.config.replay
         if config is None:
             return None
         market_id = next(iter(self.markets.values())).id if config.market is None else self.markets[config.market].id
-        return Replay(
-            config,
-            trades_in_tape=trades_in_tape,
-            listed=self._listing.markets[market_id],
-            venue=self.venue,
-            domain=self.deployment.domain,
-            rng=self._rng("replay"),
-        )
+        parts: dict[str, Any] = {
+            "tape": tape,
+            "listed": self._listing.markets[market_id],
+            "venue": self.venue,
+            "domain": self.deployment.domain,
+            "rng": self._rng("replay"),
+        }
+        return FastReplay(config, clock=self.clock, **parts) if config.speed is None else Replay(config, **parts)
 
-    def _server(self, listener: socket.socket) -> GatewayServer:
-        report_price = self.config.report_price
-        data = MarketDataRoutes(self._listing, self.venue.trades, report_price, self._clock_ms)
+    def _doors(self, headers: HeaderLog) -> list[web.RouteDef]:
+        """Return the endpoints that each chain has."""
+        data = MarketDataRoutes(self._listing, self.venue.trades, self._dialect, self._clock_ms)
         trading = TradingRoutes(
             venue=self.venue,
             listing=self._listing,
             domain=self.deployment.domain,
-            report_price=report_price,
+            dialect=self._dialect,
+            switches=self.switches,
+            settle_now=self._settle_now,
             clock_ms=self._clock_ms,
             rng=self._rng("salts"),
             faults=self.faults,
         )
         accounts = AccountRoutes(self.venue, self._listing, self.mirror)
-        headers = HeaderLog()
         control = ControlRoutes(self._funding, self.info, self.faults, self._stream, headers)
-        chart = ChartRoutes(self._listing, has_volume=self.config.full_chart)
-        routes = [*chart.routes(), *data.routes(), *trading.routes(), *accounts.routes(), *control.routes()]
-        return GatewayServer(listener, routes, self._stream, self.faults, headers)
+        chart = ChartRoutes(self._listing, is_full=self.config.full_chart)
+        state = StateRoutes(self.venue, self._listing, self.mirror, self._clock_ms)
+        return [route for door in (chart, data, trading, accounts, control, state) for route in door.routes()]
 
-    def _run_background(self, node: NodeProcess) -> None:
+    def _server(self, listener: socket.socket) -> GatewayServer:
+        headers = HeaderLog()
+        doors = {
+            chain_id: ChainDoors(chain._doors(headers), chain._listing, chain.venue)  # noqa: SLF001 - of this class
+            for chain_id, chain in self.chains.items()
+        }
+        perpetual = [] if self.perpetual is None else self.perpetual.routes()
+        own = [*ConditionRoutes(self.conditions, self.replay).routes(), *SwitchRoutes(self.switches).routes()]
+        routes = [*ChainRouter(doors).routes(), *own, *perpetual, *page_routes(), *openapi_routes()]
+        pace = Pace(self.conditions.limiter, self.conditions.latency)
+        return GatewayServer(
+            listener,
+            routes,
+            self._stream,
+            self.faults,
+            headers=headers,
+            switches=self.switches,
+            pace=pace,
+            durable=self._durable,
+        )
+
+    def _run_background(self, node: NodeProcess | None) -> None:
         self._spawn("settlement", self.settlement.run())
-        self._spawn("chain node", node.wait_for_death())
+        if node is not None:
+            self._spawn("chain node", node.wait_for_death())
+        if self.perpetual is not None:
+            self._spawn("perpetual venue", self.perpetual.run())
         if self.replay is not None:
             self._spawn("replay", self.replay.run(self._equip))
         elif self.config.agents:
             crowd = Crowd(self.config, self._listing, self.venue, self.deployment.domain, self._rng("agents"))
             self._spawn("agents", crowd.run(self._equip))
+
+    @property
+    def _fee_bps(self) -> int:
+        return self.config.fee_bps if self.switches.now.fee == "charged" else 0
+
+    async def _settle_now(self) -> None:
+        """Settle all that is matched, and wait for what is on its way to the chain."""
+        while await self.settlement.settle_batch():
+            pass
+        await self.mirror.catch_up()
 
     async def _equip(self, wallet: LocalWallet, amounts: Mapping[str, Decimal]) -> None:
         await self.fund(wallet.address, amounts)
@@ -307,7 +505,31 @@ class Localnet:
                 TokenInfo(token.symbol, token.address, token.decimals) for token in self._listing.tokens.values()
             ),
             markets=tuple(self.markets),
+            more_chains=tuple(
+                OtherChain(
+                    chain_id=chain_id,
+                    chain_name=CHAIN_NAMES[chain_id],
+                    rpc_url=chain.rpc_url,
+                    exchange_contract=chain.deployment.exchange,
+                )
+                for chain_id, chain in self.chains.items()
+                if chain is not self
+            ),
         )
+
+
+async def _adopt_node(rpc: ChainRpc, chain_id: int, operator: str) -> None:
+    try:
+        await adopt(rpc, chain_id, operator)
+    except ChainError as error:
+        raise LocalnetError(str(error)) from error
+
+
+def _exchange_form(switches: Switches) -> ExchangeForm:
+    return ExchangeForm(
+        has_expiry=switches.order_schema == "expiry",
+        prices_in_quote_units=switches.price_scaling == "quote_decimal",
+    )
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from tegro.model import PRICE_DECIMALS, Market, Side, unscaled
 from tegro_localnet.chart import MarketChart
 from tegro_localnet.engine.order_book import OrderBook
+from tegro_localnet.signed_order import NEWEST_FORM, OrderForm
 
 _MINUTE_MS: Final = 60_000
 _MINUTES_A_DAY: Final = 24 * 60
@@ -39,8 +40,16 @@ class DayFigures(Struct, frozen=True, kw_only=True):
 class ListedMarket:
     """A market, its order book, its chart, and minute bars of what was matched on it."""
 
-    def __init__(self, market: Market, min_order_value_wei: int, chart: MarketChart | None = None) -> None:
+    def __init__(
+        self,
+        market: Market,
+        min_order_value_wei: int,
+        chart: MarketChart | None = None,
+        form: OrderForm = NEWEST_FORM,
+    ) -> None:
         self.market = market
+        self.form = form
+        """Which orders are signed for it."""
         self.min_order_value_wei = min_order_value_wei
         """Smallest order value, in the smallest unit of the quote token."""
         self.book = OrderBook()

@@ -1,7 +1,8 @@
 """Orders as the venue keeps them, and the indexes by which they are found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -72,6 +73,11 @@ class OrderRecord(Struct, kw_only=True):
         self.pending_wei -= quantity_wei
         self.filled_wei += quantity_wei
 
+    def unsettle_match(self, quantity_wei: int) -> None:
+        """Move a settled amount back to pending, because the chain has taken its block back."""
+        self.filled_wei -= quantity_wei
+        self.pending_wei += quantity_wei
+
     def drop_match(self, price_e18: int, quantity_wei: int) -> None:
         """Take back a match that failed on chain; an order that was closed by it is open again."""
         self.pending_wei -= quantity_wei
@@ -102,7 +108,7 @@ class OrderRecord(Struct, kw_only=True):
             quantity_pending=quoted(market.base.from_wei(self.pending_wei)),
             price=quoted(price),
             avg_price=quoted(self._average_price()),
-            price_precision=quoted(order.price_e18),
+            price_precision=quoted(order.signed_price),
             volume_precision=quoted(order.total_quantity_wei),
             total=quoted(market.quote.from_wei(market.quote_wei(order.price_e18, order.total_quantity_wei))),
             fee=quoted(0),
@@ -123,14 +129,14 @@ class OrderStore:
 
     def __init__(self) -> None:
         self._by_id: dict[str, OrderRecord] = {}
-        self._hashes: set[str] = set()
+        self._by_hash: dict[str, list[OrderRecord]] = {}
         self._by_wallet: dict[str, list[OrderRecord]] = {}
         self._open: dict[str, dict[str, OrderRecord]] = {}
 
     def add(self, record: OrderRecord) -> None:
         """Keep a new order."""
         self._by_id[record.order_id] = record
-        self._hashes.add(record.order_hash)
+        self._by_hash.setdefault(record.order_hash, []).append(record)
         self._by_wallet.setdefault(record.order.maker, []).append(record)
         self.index_open(record)
 
@@ -144,7 +150,11 @@ class OrderStore:
 
     def has_hash(self, order_hash: str) -> bool:
         """Say whether an order with this hash (no 0x) was ever placed."""
-        return order_hash in self._hashes
+        return order_hash in self._by_hash
+
+    def by_hash(self, order_hash: str) -> list[OrderRecord]:
+        """Return the orders with this hash (no 0x), oldest first: more than one only where a switch lets them be."""
+        return self._by_hash.get(order_hash, [])
 
     def __getitem__(self, order_id: str) -> OrderRecord:
         return self._by_id[order_id]
@@ -153,9 +163,27 @@ class OrderStore:
         """Return an order; None where the id is not known."""
         return self._by_id.get(order_id)
 
+    def __iter__(self) -> Iterator[OrderRecord]:
+        """Yield all orders, oldest first."""
+        return iter(self._by_id.values())
+
+    def open_orders(self) -> Iterator[OrderRecord]:
+        """Yield all open orders, wallet by wallet, each wallet's in the order of `open_of`."""
+        return (record for _, records in sorted(self._open.items()) for record in records.values())
+
+    def set_open(self, order_ids: Iterable[str]) -> None:
+        """Say which orders are open, each wallet's in the order that `open_of` is to return."""
+        self._open.clear()
+        for order_id in order_ids:
+            self.index_open(self._by_id[order_id])
+
     def of_wallet(self, wallet: str) -> Iterator[OrderRecord]:
         """Yield a wallet's orders, newest first."""
         return reversed(self._by_wallet.get(wallet, []))
+
+    def newest(self, limit: int) -> list[OrderRecord]:
+        """Return the last orders of anybody, newest first."""
+        return list(islice(reversed(self._by_id.values()), limit))
 
     def open_of(self, wallet: str) -> list[OrderRecord]:
         """Return a wallet's open orders, oldest first."""

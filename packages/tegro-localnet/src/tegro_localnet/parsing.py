@@ -13,6 +13,8 @@ _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _SIGNATURE: Final = re.compile(r"0x[0-9a-fA-F]{130}")
 _UINT: Final = re.compile(r"[0-9]{1,78}")
 _UINT256_MAX: Final = 2**256 - 1
+_NUMBER: Final = re.compile(r'"?[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"?')
+"""Python would also read digits of other scripts, spaces, and underscores."""
 _MAX_NUMBER_CHARACTERS: Final = 100
 _MAX_EXPONENT: Final = 40
 
@@ -57,14 +59,19 @@ def read_count(text: str | None, what: str, *, default: int, least: int, most: i
     return int(text)
 
 
+def read_number(literal: NumberLiteral, what: str) -> Decimal:
+    """Read a number of any sign and size, quoted or bare."""
+    text = bytes(literal).decode(errors="replace")
+    if len(text) > _MAX_NUMBER_CHARACTERS:
+        raise Refused(f"{what} must have at most {_MAX_NUMBER_CHARACTERS} characters")
+    if not _NUMBER.fullmatch(text):
+        raise Refused(f"{what} must be a decimal number, was {excerpt(text)}")
+    return decimal_of(literal)
+
+
 def read_decimal(literal: NumberLiteral, what: str) -> Decimal:
     """Read a human amount that is above zero."""
-    if len(literal) > _MAX_NUMBER_CHARACTERS:
-        raise Refused(f"{what} must have at most {_MAX_NUMBER_CHARACTERS} characters")
-    try:
-        value = decimal_of(literal)
-    except ValueError as error:
-        raise Refused(f"{what}: {error}") from error
+    value = read_number(literal, what)
     if value <= 0 or abs(value.adjusted()) > _MAX_EXPONENT:
         raise Refused(f"{what} must be above zero and below 10^{_MAX_EXPONENT}, was {excerpt(value)}")
     return value

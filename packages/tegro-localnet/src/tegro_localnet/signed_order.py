@@ -15,10 +15,18 @@ from msgspec import Struct
 _SECP256K1_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 _DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-_ORDER_TYPE: Final = (
-    b"Order(address baseToken,address quoteToken,uint256 price,uint256 totalQuantity,bool isBuy,uint256 salt,"
-    b"address maker,uint256 expiryTime)"
+ORDER_MEMBERS: Final = (
+    ("baseToken", "address"),
+    ("quoteToken", "address"),
+    ("price", "uint256"),
+    ("totalQuantity", "uint256"),
+    ("isBuy", "bool"),
+    ("salt", "uint256"),
+    ("maker", "address"),
+    ("expiryTime", "uint256"),
 )
+"""Name and type of each member of the newest order, in the order in which they are hashed (protocol 6.2)."""
+_PRICE_DECIMALS: Final = 18
 _CANCEL_TYPE: Final = b"CancelOrder(string[] orderIds,address user)"
 
 
@@ -52,8 +60,41 @@ class Domain(Struct, frozen=True, dict=True):
         return keccak256(b"\x19\x01" + self.separator + struct_hash)
 
 
+class OrderForm(Struct, frozen=True, dict=True):
+    """The generation of the order that a market takes (protocol 5.3 and 6.7)."""
+
+    has_expiry: bool = True
+    """Whether `expiryTime` is its last member."""
+    price_decimals: int = _PRICE_DECIMALS
+    """The signed price is the human one times 10 to the power of this."""
+
+    @property
+    def members(self) -> tuple[tuple[str, str], ...]:
+        """Name and type of each member, in the order in which they are hashed."""
+        return ORDER_MEMBERS if self.has_expiry else ORDER_MEMBERS[:-1]
+
+    @property
+    def price_unit_e18(self) -> int:
+        """The smallest step of a signed price, scaled by 10^18."""
+        unit_e18: int = 10 ** (_PRICE_DECIMALS - self.price_decimals)
+        return unit_e18
+
+    @cached_property
+    def type_hash(self) -> bytes:
+        """The hash of the encoded struct type (protocol 6.2)."""
+        return keccak256(f"Order({','.join(f'{kind} {name}' for name, kind in self.members)})".encode())
+
+    @cached_property
+    def word_types(self) -> list[str]:
+        """The types of what is hashed: the type hash, then the members."""
+        return ["bytes32", *(kind for _, kind in self.members)]
+
+
+NEWEST_FORM: Final = OrderForm()
+
+
 class SignedOrder(Struct, frozen=True, kw_only=True, dict=True):
-    """The message a maker signed and the signature. Addresses are lower case, numbers as the contract takes them."""
+    """The message a maker signed and the signature. Addresses are lower case. The price is scaled by 10^18 always."""
 
     base_token: str
     quote_token: str
@@ -64,26 +105,31 @@ class SignedOrder(Struct, frozen=True, kw_only=True, dict=True):
     maker: str
     expiry_time: int = 0
     signature: bytes = b""
+    form: OrderForm = NEWEST_FORM
 
     @property
-    def abi_fields(self) -> tuple[str, str, int, int, bool, int, str, int]:
-        """The eight members in the order of the struct (protocol 6.2)."""
-        return (
+    def signed_price(self) -> int:
+        """The price as it was signed."""
+        return self.price_e18 // self.form.price_unit_e18
+
+    @property
+    def abi_fields(self) -> tuple[str | int | bool, ...]:
+        """The members in the order of the struct (protocol 6.2), as the contract takes them."""
+        members = (
             self.base_token,
             self.quote_token,
-            self.price_e18,
+            self.signed_price,
             self.total_quantity_wei,
             self.is_buy,
             self.salt,
             self.maker,
-            self.expiry_time,
         )
+        return (*members, self.expiry_time) if self.form.has_expiry else members
 
     @cached_property
     def struct_hash(self) -> bytes:
         """The EIP-712 hash of the message without its domain."""
-        types = ["bytes32", "address", "address", "uint256", "uint256", "bool", "uint256", "address", "uint256"]
-        return keccak256(encode(types, (keccak256(_ORDER_TYPE), *self.abi_fields)))
+        return keccak256(encode(self.form.word_types, (self.form.type_hash, *self.abi_fields)))
 
     def order_hash(self, domain: Domain) -> bytes:
         """Return the digest that was signed, which is the order's identity off chain and on chain."""

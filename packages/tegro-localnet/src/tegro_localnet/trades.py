@@ -1,16 +1,16 @@
 """Matches as the venue keeps them, from the match to the chain's verdict."""
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from msgspec import UNSET, Struct
 
 from tegro.model import PRICE_DECIMALS, Side, TradeState, unscaled
 from tegro.wire import NumberLiteral, TradeInfo, bare, quoted
-from tegro_localnet.config import ReportPrice
 from tegro_localnet.orders import OrderRecord
+from tegro_localnet.switches import ReportPrice
 
 _BPS: Final = 10_000
 
@@ -100,16 +100,29 @@ class TradeStore:
     """All trades of the venue's life, by order and by market, and those that still wait for the chain."""
 
     def __init__(self) -> None:
+        self._by_id: dict[str, TradeRecord] = {}
         self._by_order: dict[str, list[TradeRecord]] = {}
         self._by_market: dict[str, list[TradeRecord]] = {}
-        self._unsettled: deque[TradeRecord] = deque()
+        self._unsettled: dict[str, TradeRecord] = {}
+
+    def __getitem__(self, trade_id: str) -> TradeRecord:
+        return self._by_id[trade_id]
+
+    def __iter__(self) -> Iterator[TradeRecord]:
+        """Yield all trades, oldest first."""
+        return iter(self._by_id.values())
+
+    def newest(self) -> Iterator[TradeRecord]:
+        """Yield all trades, newest first."""
+        return reversed(self._by_id.values())
 
     def add(self, trade: TradeRecord) -> None:
         """Keep a new match and queue it for settlement."""
+        self._by_id[trade.trade_id] = trade
         for order in (trade.buy, trade.sell):
             self._by_order.setdefault(order.order_id, []).append(trade)
         self._by_market.setdefault(trade.buy.market.id, []).append(trade)
-        self._unsettled.append(trade)
+        self._unsettled[trade.trade_id] = trade
 
     def of_order(self, order_id: str) -> Sequence[TradeRecord]:
         """Return an order's trades, oldest first."""
@@ -121,4 +134,15 @@ class TradeStore:
 
     def next_unsettled(self, limit: int) -> list[TradeRecord]:
         """Take the oldest trades that wait for settlement out of the queue."""
-        return [self._unsettled.popleft() for _ in range(min(limit, len(self._unsettled)))]
+        taken = list(islice(self._unsettled.values(), limit))
+        self.take(trade.trade_id for trade in taken)
+        return taken
+
+    def take(self, trade_ids: Iterable[str]) -> None:
+        """Take trades out of the queue for settlement; those that are not in it are left aside."""
+        for trade_id in trade_ids:
+            self._unsettled.pop(trade_id, None)
+
+    def put_back(self, trades: Iterable[TradeRecord]) -> None:
+        """Put trades before all others that wait for settlement."""
+        self._unsettled = {trade.trade_id: trade for trade in trades} | self._unsettled

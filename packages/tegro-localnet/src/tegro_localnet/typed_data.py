@@ -10,7 +10,6 @@ from tegro.wire import (
     GenerateCancelBody,
     OrderToSign,
     PlaceOrderBody,
-    RawOrderData,
     SignData,
     TypedField,
     encode,
@@ -23,16 +22,6 @@ _DOMAIN_FIELDS: Final = (
     ("version", "string"),
     ("chainId", "uint256"),
     ("verifyingContract", "address"),
-)
-_ORDER_FIELDS: Final = (
-    ("baseToken", "address"),
-    ("quoteToken", "address"),
-    ("price", "uint256"),
-    ("totalQuantity", "uint256"),
-    ("isBuy", "bool"),
-    ("salt", "uint256"),
-    ("maker", "address"),
-    ("expiryTime", "uint256"),
 )
 _CANCEL_FIELDS: Final = (("orderIds", "string[]"), ("user", "address"))
 
@@ -49,7 +38,7 @@ def place_body(order: SignedOrder, listed: ListedMarket, domain: Domain) -> Plac
         quote_asset=received,
         side=1 if order.is_buy else 0,
         volume_precision=str(order.total_quantity_wei),
-        price_precision=str(order.price_e18),
+        price_precision=str(order.signed_price),
         order_hash="0x" + order.order_hash(domain).hex(),
         raw_order_data=encode(_message_of(order)).decode(),
         signature="0x" + order.signature.hex() if order.signature else None,
@@ -62,7 +51,7 @@ def order_to_sign(order: SignedOrder, listed: ListedMarket, domain: Domain) -> O
     """Return what a wallet needs to sign and then place an order."""
     return OrderToSign(
         limit_order=place_body(order, listed, domain),
-        sign_data=_sign_data("Order", _ORDER_FIELDS, domain, encode(_message_of(order))),
+        sign_data=_sign_data("Order", order.form.members, domain, encode(_message_of(order))),
     )
 
 
@@ -74,17 +63,21 @@ def cancel_to_sign(order_ids: list[str], wallet: str, domain: Domain) -> CancelT
     )
 
 
-def _message_of(order: SignedOrder) -> RawOrderData:
-    return RawOrderData(
-        base_token=order.base_token,
-        expiry_time=str(order.expiry_time),
-        is_buy=order.is_buy,
-        maker=to_checksum_address(order.maker),
-        price=str(order.price_e18),
-        quote_token=order.quote_token,
-        salt=str(order.salt),
-        total_quantity=str(order.total_quantity_wei),
-    )
+def _message_of(order: SignedOrder) -> dict[str, str | bool]:
+    """Return the message by member, in the sorted order in which the venue writes it (protocol 4.7)."""
+    members: dict[str, str | bool] = {
+        "baseToken": order.base_token,
+        "expiryTime": str(order.expiry_time),
+        "isBuy": order.is_buy,
+        "maker": to_checksum_address(order.maker),
+        "price": str(order.signed_price),
+        "quoteToken": order.quote_token,
+        "salt": str(order.salt),
+        "totalQuantity": str(order.total_quantity_wei),
+    }
+    if not order.form.has_expiry:
+        del members["expiryTime"]
+    return members
 
 
 def _sign_data(name: str, fields: tuple[tuple[str, str], ...], domain: Domain, message: bytes) -> SignData:

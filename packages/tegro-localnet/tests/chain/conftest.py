@@ -66,7 +66,7 @@ class Market:
     def __init__(self, web3: Web3, operator: Any, buyer: Any, seller: Any, *, base_decimals=18, quote_decimals=6):
         self.web3 = web3
         self.operator, self.buyer, self.seller = operator, buyer, seller
-        self.exchange = self.deploy("exchange", operator.address, 7)
+        self.exchange = self.deploy("exchange", operator.address, 7, False)
         self.settler = self.deploy("settler", self.exchange.address)
         self.base = self.deploy("token", "Base", "BASE", base_decimals)
         self.quote = self.deploy("token", "Quote", "QUOTE", quote_decimals)

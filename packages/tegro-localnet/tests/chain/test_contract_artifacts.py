@@ -19,7 +19,10 @@ from tegro_localnet.chain.rpc import ChainRpc
 
 ROOT = Path(__file__).parents[4]
 CONTRACTS = files("tegro_localnet.chain.contracts")
-NAMES = ("approve_to_zero_token", "exchange", "settler", "silent_token", "token")
+NAMES = (
+    *("approve_to_zero_token", "exchange", "exchange_no_expiry"),
+    *("settler", "settler_no_expiry", "silent_token", "token"),
+)
 
 
 def test_compiling_again_gives_the_same_bytes(tmp_path) -> None:

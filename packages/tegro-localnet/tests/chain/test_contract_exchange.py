@@ -216,7 +216,7 @@ def test_fees_are_the_owners_business_and_capped(market, accounts) -> None:
     with pytest.raises(ContractLogicError, match="Ownable: caller is not the owner"):
         functions.setFeeRecipient(accounts[4].address).call({"from": accounts[4].address})
     with pytest.raises(ContractLogicError, match="Fee amount is too high"):
-        market.deploy("exchange", market.operator.address, 101)
+        market.deploy("exchange", market.operator.address, 101, False)
 
 
 def test_fees_go_to_the_recipient(web3, market, accounts) -> None:

@@ -45,6 +45,7 @@ class Agent:
             is_buy=wish.side is Side.BUY,
             salt=self._rng.getrandbits(128),
             maker=self.wallet.address,
+            form=listed.form,
         )
         signed = self.wallet.sign_order(order, self._domain)
         try:

@@ -1,13 +1,14 @@
-"""The agents at work: a market maker and a noise taker on every market of a localnet."""
+"""The agents at work: a market maker, a noise taker and a momentum trader on every market of a localnet."""
 
 import asyncio
 import random
+from collections import deque
 from decimal import Decimal
 from typing import Final
 
 from tegro.model import PRICE_DECIMALS, scaled
 from tegro_localnet.agents.agent import Agent, Equip, child_of
-from tegro_localnet.agents.decisions import FairPrice, ladder, taking
+from tegro_localnet.agents.decisions import MOMENTUM_STEPS, FairPrice, following, ladder, middle, taking
 from tegro_localnet.config import LocalnetConfig
 from tegro_localnet.listing import Listing
 from tegro_localnet.signed_order import Domain, keccak256
@@ -16,7 +17,9 @@ from tegro_localnet.wallet import LocalWallet
 
 REFRESH_SECS: Final = 2.0
 TAKE_SECS: Final = 0.5
-"""How often somebody takes on one of the markets, drawn each time."""
+"""How often the noise taker takes on one of the markets, drawn each time."""
+FOLLOW_SECS: Final = 2.0
+"""How often the momentum trader looks at every market."""
 _STOCK: Final = Decimal(10) ** 8
 
 
@@ -25,8 +28,8 @@ class Crowd:
 
     Attributes
     ----------
-    maker, taker : Agent
-        The market maker and the noise taker.
+    maker, taker, follower : Agent
+        The market maker, the noise taker and the momentum trader.
     """
 
     def __init__(
@@ -41,10 +44,14 @@ class Crowd:
         starts = {market.symbol: market.start_price for market in config.markets}
         self._fair = {
             listed.market.id: FairPrice(
-                scaled(starts[listed.market.symbol], PRICE_DECIMALS, "start price"), child_of(rng)
+                scaled(starts[listed.market.symbol], PRICE_DECIMALS, "start price"), child_of(rng), config.fair_price
             )
             for listed in self._markets
         }
+        self._follower_rng = child_of(rng)
+        wallet = LocalWallet(keccak256(b"momentum trader" + seed))
+        self.follower: Final = Agent(wallet, venue, domain, self._follower_rng)
+        self._seen: dict[str, deque[int]] = {listed.market.id: deque(maxlen=MOMENTUM_STEPS) for listed in self._markets}
 
     async def run(self, equip: Equip) -> None:
         """Equip the wallets, then trade until cancelled."""
@@ -52,10 +59,11 @@ class Crowd:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._quote_regularly())
             group.create_task(self._take_regularly())
+            group.create_task(self._follow_regularly())
 
     async def equip(self, equip: Equip) -> None:
         """Give the wallets what they trade with."""
-        for agent in (self.maker, self.taker):
+        for agent in (self.maker, self.taker, self.follower):
             await equip(agent.wallet, dict.fromkeys(self._symbols, _STOCK))
 
     async def quote(self) -> None:
@@ -74,6 +82,17 @@ class Crowd:
         if wish is not None:
             await self.taker.place(listed, wish)
 
+    async def follow(self) -> None:
+        """Let the momentum trader look at every market and trade where the price has gone somewhere."""
+        for listed in self._markets:
+            seen, middle_e18 = self._seen[listed.market.id], middle(listed)
+            if middle_e18 is not None:
+                seen.append(middle_e18)
+            self.follower.cancel_on(listed)
+            wish = following(listed, seen, self._follower_rng)
+            if wish is not None:
+                await self.follower.place(listed, wish)
+
     async def _quote_regularly(self) -> None:
         while True:
             await self.quote()
@@ -83,3 +102,8 @@ class Crowd:
         while True:
             await asyncio.sleep(TAKE_SECS)
             await self.take()
+
+    async def _follow_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FOLLOW_SECS)
+            await self.follow()

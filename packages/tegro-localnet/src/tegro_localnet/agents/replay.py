@@ -13,7 +13,7 @@ from msgspec import Struct
 from tegro.model import PRICE_DECIMALS, Side
 from tegro_localnet.agents.agent import Agent, Equip, child_of
 from tegro_localnet.agents.decisions import Wish, quantity_worth
-from tegro_localnet.agents.tape import QUANTITY_DECIMALS, TapeOrder, Window, coalesce, read_tape, windows
+from tegro_localnet.agents.tape import QUANTITY_DECIMALS, TapeOrder, TapeSummary, Window, coalesce, read_tape, windows
 from tegro_localnet.config import ReplayConfig
 from tegro_localnet.markets import ListedMarket
 from tegro_localnet.orders import OrderRecord
@@ -22,7 +22,7 @@ from tegro_localnet.venue import Venue
 from tegro_localnet.wallet import LocalWallet
 
 LOG: Final = logging.getLogger(__name__)
-"""What a replay says of itself: one line at its start, every half minute, and at the end of the tape."""
+"""What a replay says of itself: one line at its start, from time to time, and at the end of the tape."""
 
 WINDOW_US: Final = 500_000
 ORDERS_A_WINDOW: Final = 3
@@ -132,12 +132,14 @@ class Replay:
     ----------
     config : ReplayConfig
         The file and the speed.
-    trades_in_tape : int
-        What `check_tape` counted.
+    tape : TapeSummary
+        What `check_tape` found.
     listed : ListedMarket
         Where it is replayed.
     clock_ns, sleep_us : callable
         A monotonic time in nanoseconds, and how to wait a number of microseconds.
+    report_every_ns : int
+        How long it says nothing of its progress at least, in nanoseconds.
 
     Attributes
     ----------
@@ -151,24 +153,32 @@ class Replay:
         self,
         config: ReplayConfig,
         *,
-        trades_in_tape: int,
+        tape: TapeSummary,
         listed: ListedMarket,
         venue: Venue,
         domain: Domain,
         rng: random.Random,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         sleep_us: Callable[[int], Awaitable[None]] = _sleep_us,
+        report_every_ns: int = _REPORT_NS,
     ) -> None:
         self._config = config
         self._listed = listed
         self._clock_ns = clock_ns
         self._sleep_us = sleep_us
+        self._report_every_ns = report_every_ns
+        self._reported_ns = clock_ns()
         seed = rng.getrandbits(256).to_bytes(32)
         self.maker = Agent(LocalWallet(keccak256(b"replay maker" + seed)), venue, domain, child_of(rng))
         self.taker = Agent(LocalWallet(keccak256(b"replay taker" + seed)), venue, domain, child_of(rng))
-        self.progress = ReplayProgress(trades_in_tape)
+        self.progress = ReplayProgress(tape.trade_count)
         self._quotes: Quotes | None = None
         self._top: dict[Side, OrderRecord | None] = {}
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """Everybody who trades."""
+        return (self.maker, self.taker)
 
     async def run(self, equip: Equip) -> None:
         """Equip the wallets, replay the tape, then keep its last quotes until cancelled.
@@ -179,7 +189,7 @@ class Replay:
             If the file has become unreadable since it was checked.
         """
         market = self._listed.market
-        for agent in (self.maker, self.taker):
+        for agent in self.agents:
             await equip(agent.wallet, {market.base.symbol: _STOCK, market.quote.symbol: _STOCK})
         LOG.info("replay on %s begins: %s", market.symbol, self._config.path)
         await self._play()
@@ -188,16 +198,20 @@ class Replay:
         await asyncio.Event().wait()
 
     async def _play(self) -> None:
-        start_ns = reported_ns = self._clock_ns()
-        for window in windows(read_tape(self._config.path), self._config.speed, WINDOW_US):
-            now_ns = self._clock_ns()
-            ahead_us = window.due_us - (now_ns - start_ns) // 1000
+        start_ns = self._clock_ns()
+        for window in windows(read_tape(self._config.path), self._config.speed or 1, WINDOW_US):
+            ahead_us = window.due_us - (self._clock_ns() - start_ns) // 1000
             if ahead_us > 0:
                 await self._sleep_us(ahead_us)
             await self._trade(window)
-            if now_ns - reported_ns >= _REPORT_NS:
-                reported_ns = now_ns
-                LOG.info("replay on %s: %s", self._listed.market.symbol, self.progress)
+            self._report()
+
+    def _report(self) -> None:
+        """Say how far it has come, unless that was said a short while ago."""
+        now_ns = self._clock_ns()
+        if now_ns - self._reported_ns >= self._report_every_ns:
+            self._reported_ns = now_ns
+            LOG.info("replay on %s: %s", self._listed.market.symbol, self.progress)
 
     async def _trade(self, window: Window) -> None:
         for order in coalesce(window.trades, ORDERS_A_WINDOW):

@@ -1,15 +1,18 @@
 """Recorded trades: the CSV form in which exchanges publish them, and how they are spread over time.
 
 The columns are `id,price,qty,quote_qty,time,is_buyer_maker`, with or without a header; spot files have `is_best_match`
-as a seventh. Times are Unix milliseconds or, in newer files, microseconds.
+as a seventh. Times are Unix milliseconds or, in newer files, microseconds. A file whose name ends in `.gz` is unpacked
+while it is read.
 """
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from msgspec import Struct
 
@@ -40,6 +43,14 @@ class RecordedTrade(Struct, frozen=True):
     """Unix microseconds."""
 
 
+class TapeSummary(Struct, frozen=True):
+    """What a tape holds in all."""
+
+    trade_count: int
+    first_us: int
+    """Time of the first trade, in Unix microseconds."""
+
+
 class TapeOrder(Struct, frozen=True):
     """Recorded trades that one taker order repeats."""
 
@@ -67,26 +78,29 @@ def read_tape(path: Path) -> Iterator[RecordedTrade]:
         One sentence, with the number of the line, if the file cannot be read or a row is not understood.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _open(path) as file:
             yield from parse_tape(file, str(path))
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise LocalnetError(f"{path} is no whole gzip file: {error}") from error
     except OSError as error:
         raise LocalnetError(f"cannot read the recorded trades: {error.strerror}: {path}") from error
     except UnicodeDecodeError as error:
         raise LocalnetError(f"{path} is no CSV text; unpack it first if it is an archive") from error
 
 
-def check_tape(path: Path) -> int:
-    """Read a whole file as `read_tape` does, and return the number of its trades.
+def check_tape(path: Path) -> TapeSummary:
+    """Read a whole file as `read_tape` does, and say what it holds.
 
     Raises
     ------
     LocalnetError
         As `read_tape`, and if there is no trade in the file.
     """
-    count = sum(1 for _ in read_tape(path))
-    if count == 0:
+    trades = read_tape(path)
+    first = next(trades, None)
+    if first is None:
         raise LocalnetError(f"{path} holds no recorded trade: expected rows of {','.join(_COLUMNS[:6])}")
-    return count
+    return TapeSummary(1 + sum(1 for _ in trades), first.time_us)
 
 
 def parse_tape(lines: Iterable[str], name: str) -> Iterator[RecordedTrade]:
@@ -135,6 +149,12 @@ def coalesce(trades: Sequence[RecordedTrade], limit: int) -> list[TapeOrder]:
         return runs
     sides = dict.fromkeys(trade.side for trade in trades)
     return [_one_order([trade for trade in trades if trade.side is side]) for side in sides]
+
+
+def _open(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _one_order(trades: list[RecordedTrade]) -> TapeOrder:

@@ -74,6 +74,29 @@ class Sender:
             raise Reverted(await self._cause(call), tx_hash)
         return receipt
 
+    async def forget_nonce(self) -> None:
+        """Ask the node for the nonce of the next transaction: the chain may have taken some back."""
+        async with self._lock:
+            self._next_nonce = None
+
+    async def settle_down(self) -> None:
+        """Wait until everything that was ever sent from this wallet, also by an earlier run, is mined.
+
+        Raises
+        ------
+        ChainError
+            If that takes longer than one transaction may.
+        """
+        pause_secs = _FIRST_POLL_SECS
+        try:
+            async with asyncio.timeout(self._receipt_timeout_secs):
+                while await self._rpc.nonce(self.address) != await self._rpc.mined_nonce(self.address):
+                    await asyncio.sleep(pause_secs)
+                    pause_secs = min(2 * pause_secs, _LONGEST_POLL_SECS)
+        except TimeoutError as error:
+            message = f"transactions of {self.address} were not mined within {self._receipt_timeout_secs} seconds"
+            raise ChainError(message) from error
+
     async def _submit(self, call: ContractCall, gas: int) -> str:
         async with self._lock:
             if self._chain_id is None:

@@ -8,7 +8,16 @@ from typing import Final
 from msgspec import Struct
 
 from tegro_localnet.chain.accounts import Sender
-from tegro_localnet.chain.contracts import APPROVE_TO_ZERO_TOKEN, EXCHANGE, SETTLER, SILENT_TOKEN, TOKEN
+from tegro_localnet.chain.contracts import (
+    APPROVE_TO_ZERO_TOKEN,
+    EXCHANGE,
+    EXCHANGE_NO_EXPIRY,
+    SETTLER,
+    SETTLER_NO_EXPIRY,
+    SILENT_TOKEN,
+    TOKEN,
+    Contract,
+)
 from tegro_localnet.chain.errors import ChainError
 from tegro_localnet.chain.rpc import ChainRpc
 from tegro_localnet.chain.values import TokenKind
@@ -21,6 +30,28 @@ _TOKEN_CONTRACTS: Final = {
     TokenKind.APPROVE_TO_ZERO: APPROVE_TO_ZERO_TOKEN,
     TokenKind.SILENT: SILENT_TOKEN,
 }
+
+
+class ExchangeForm(Struct, frozen=True):
+    """Which orders the exchange contract takes (protocol 5.3 and 6.7)."""
+
+    has_expiry: bool = True
+    """Whether an order ends with `expiryTime`."""
+    prices_in_quote_units: bool = False
+    """Whether a price is in the smallest unit of the quote token for a whole base token, instead of scaled by 10^18."""
+
+    @property
+    def exchange(self) -> Contract:
+        """The contract that settles pairs."""
+        return EXCHANGE if self.has_expiry else EXCHANGE_NO_EXPIRY
+
+    @property
+    def settler(self) -> Contract:
+        """The contract that settles batches."""
+        return SETTLER if self.has_expiry else SETTLER_NO_EXPIRY
+
+
+NEWEST_EXCHANGE: Final = ExchangeForm()
 
 
 class TokenSpec(Struct, frozen=True):
@@ -52,6 +83,8 @@ class Deployment(Struct, frozen=True, kw_only=True, dict=True):
         Taken from what each side receives, in hundredths of a percent.
     fee_recipient : str
         Who gets the fees.
+    form : ExchangeForm
+        Which orders the exchange takes.
     """
 
     chain_id: int
@@ -60,6 +93,7 @@ class Deployment(Struct, frozen=True, kw_only=True, dict=True):
     tokens: dict[str, str]
     fee_bps: int
     fee_recipient: str
+    form: ExchangeForm = NEWEST_EXCHANGE
 
     @cached_property
     def domain(self) -> Domain:
@@ -67,7 +101,13 @@ class Deployment(Struct, frozen=True, kw_only=True, dict=True):
         return Domain(chain_id=self.chain_id, verifying_contract=self.exchange)
 
 
-async def deploy(rpc: ChainRpc, tokens: Sequence[TokenSpec], fee_bps: int, operator: Sender) -> Deployment:
+async def deploy(
+    rpc: ChainRpc,
+    tokens: Sequence[TokenSpec],
+    fee_bps: int,
+    operator: Sender,
+    form: ExchangeForm = NEWEST_EXCHANGE,
+) -> Deployment:
     """Create the tokens, the exchange and the settler.
 
     Parameters
@@ -81,6 +121,8 @@ async def deploy(rpc: ChainRpc, tokens: Sequence[TokenSpec], fee_bps: int, opera
     operator : Sender
         Pays, owns exchange and tokens (so it alone can mint) and receives the fees. On a fresh chain equal tokens get
         equal addresses in every run.
+    form : ExchangeForm
+        Which orders the exchange is to take.
 
     Raises
     ------
@@ -88,10 +130,10 @@ async def deploy(rpc: ChainRpc, tokens: Sequence[TokenSpec], fee_bps: int, opera
         If `fee_bps` is above 100.
     """
     exchange, *created = await asyncio.gather(
-        _create(operator, EXCHANGE.deploy_data(operator.address, fee_bps)),
+        _create(operator, form.exchange.deploy_data(operator.address, fee_bps, form.prices_in_quote_units)),
         *(_create(operator, token.deploy_data) for token in tokens),
     )
-    settlement = await _create(operator, SETTLER.deploy_data(exchange))
+    settlement = await _create(operator, form.settler.deploy_data(exchange))
     return Deployment(
         chain_id=await rpc.chain_id(),
         exchange=exchange,
@@ -99,6 +141,7 @@ async def deploy(rpc: ChainRpc, tokens: Sequence[TokenSpec], fee_bps: int, opera
         tokens={token.symbol: address for token, address in zip(tokens, created, strict=True)},
         fee_bps=fee_bps,
         fee_recipient=operator.address,
+        form=form,
     )
 
 

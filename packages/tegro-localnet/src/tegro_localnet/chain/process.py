@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from tegro_localnet.chain.accounts import OPERATOR_KEY
 from tegro_localnet.chain.errors import NodeError
+from tegro_localnet.journal.frames import Durability
 
 _STOP_TIMEOUT_SECS: Final = 2.0
 _LONGEST_ERROR_BYTES: Final = 4_096
@@ -41,6 +43,10 @@ class NodeProcess:
         Native balances in wei by address; None gives the operator of localnet a billion coins.
     start_timeout_secs : float
         How long the start may take.
+    data : Path, optional
+        The file that the chain is kept in and taken up from; None keeps it in memory.
+    durability : Durability
+        What a mined transaction survives, where there is such a file.
 
     Raises
     ------
@@ -56,8 +62,12 @@ class NodeProcess:
         port: int = 0,
         genesis: Mapping[str, int] | None = None,
         start_timeout_secs: float = 20.0,
+        data: Path | None = None,
+        durability: Durability = Durability.PROCESS,
     ) -> None:
         self._chain_id = chain_id
+        self._data = data
+        self._durability = durability
         self._genesis = dict(genesis) if genesis is not None else default_genesis()
         self._start_timeout_secs = start_timeout_secs
         self._process: asyncio.subprocess.Process | None = None
@@ -119,6 +129,7 @@ class NodeProcess:
             *(sys.executable, "-m", "tegro_localnet.chain.node"),
             *("--chain-id", str(self._chain_id), "--host", self.host, "--port", str(self.port)),
             *("--genesis-accounts", *accounts),
+            *(() if self._data is None else ("--data", str(self._data), "--durable", self._durability)),
         ]
 
     async def _ready_port(self, process: asyncio.subprocess.Process) -> int:

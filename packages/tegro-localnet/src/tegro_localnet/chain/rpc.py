@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from tegro_localnet.chain.errors import ChainError, ChainUnreachableError, Reverted, RpcError
 from tegro_localnet.chain.revert import revert_reason
@@ -66,6 +66,15 @@ class _WireReceipt(Struct, rename="camel"):
         )
 
 
+class _WireBlock(Struct):
+    number: str
+    hash: str
+
+
+class _WireSender(Struct):
+    sender: str = field(name="from")
+
+
 class _WireFeeHistory(Struct, rename="camel"):
     base_fee_per_gas: tuple[str, ...]
 
@@ -98,6 +107,21 @@ class ChainRpc:
         """Return the number of the newest block."""
         return await self._quantity("eth_blockNumber")
 
+    async def newest_block(self) -> tuple[int, str]:
+        """Return number and hash of the newest block."""
+        block = await self._request("eth_getBlockByNumber", _WireBlock, "latest", False)
+        return int(block.number, 16), block.hash.lower()
+
+    async def block_hash(self, number: int) -> str | None:
+        """Return the hash of a block; None where there is none of that number."""
+        answer = await self._result("eth_getBlockByNumber", hex(number), False)
+        block = msgspec.json.decode(answer, type=_WireBlock | None)
+        return None if block is None else block.hash.lower()
+
+    async def reorganise(self, depth: int) -> None:
+        """Let a test node (ours, Anvil) replace its newest blocks by as many empty ones. Not safe to repeat."""
+        await self._result("anvil_reorg", depth, [])
+
     async def balance(self, address: str) -> int:
         """Return a wallet's native balance in wei."""
         return await self._quantity("eth_getBalance", address, "latest")
@@ -105,6 +129,10 @@ class ChainRpc:
     async def nonce(self, address: str) -> int:
         """Return the nonce of a wallet's next transaction, those not mined yet counted."""
         return await self._quantity("eth_getTransactionCount", address, "pending")
+
+    async def mined_nonce(self, address: str) -> int:
+        """Return how many transactions of a wallet are mined."""
+        return await self._quantity("eth_getTransactionCount", address, "latest")
 
     async def code(self, address: str) -> bytes:
         """Return the code at an address, empty when there is none."""
@@ -145,6 +173,12 @@ class ChainRpc:
         """Return what became of a transaction, None while it is not mined."""
         answer = await self._result("eth_getTransactionReceipt", tx_hash)
         return None if bytes(answer) == b"null" else msgspec.json.decode(answer, type=_WireReceipt).to_value()
+
+    async def sender_of(self, tx_hash: str) -> str | None:
+        """Return the address that sent a transaction, in lower case; None where the node does not know it."""
+        answer = await self._result("eth_getTransactionByHash", tx_hash)
+        found = msgspec.json.decode(answer, type=_WireSender | None)
+        return None if found is None else found.sender.lower()
 
     async def logs(
         self,

@@ -1,6 +1,8 @@
 """Settling matched orders: many pairs in one transaction, and what became of each (protocol 7.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -10,7 +12,7 @@ from tegro_localnet.chain.contracts import EXCHANGE, SETTLER
 from tegro_localnet.chain.deployment import Deployment
 from tegro_localnet.chain.errors import ChainError, Reverted
 from tegro_localnet.chain.rpc import ChainRpc
-from tegro_localnet.chain.values import Log, Receipt
+from tegro_localnet.chain.values import Log
 from tegro_localnet.signed_order import SignedOrder
 
 MAX_PAIRS_PER_BATCH: Final = 40
@@ -83,7 +85,7 @@ class Settler:
             return []
         if len(matches) > MAX_PAIRS_PER_BATCH:
             raise ValueError(f"at most {MAX_PAIRS_PER_BATCH} matches fit into a batch, were {len(matches)}")
-        data = SETTLER.encode(
+        data = self._deployment.form.settler.encode(
             "settleBatchOrders",
             [match.buy.abi_fields for match in matches],
             [match.buy.signature for match in matches],
@@ -93,18 +95,41 @@ class Settler:
         )
         gas = _GAS_PER_BATCH + _GAS_PER_PAIR * len(matches)
         receipt = await self._operator.send(self._deployment.settlement, data, gas=gas)
-        logs = self._outcome_logs(receipt)
+        logs = self._outcome_logs(receipt.logs)
         if len(logs) != len(matches):
             raise ChainError(f"{receipt.tx_hash} reports {len(logs)} pairs of {len(matches)}")
         return [await self._outcome(match, log) for match, log in zip(matches, logs, strict=True)]
 
-    def _outcome_logs(self, receipt: Receipt) -> list[Log]:
+    async def newest_block(self) -> int:
+        """Return the number of the newest block."""
+        return await self._rpc.block_number()
+
+    async def find(self, matches: Sequence[Match], from_block: int) -> list[Settled | SettlementFailed] | None:
+        """Return what became of a batch that was sent, or None if no transaction since that block is that batch.
+
+        Waits until nothing that the operator sent is on its way any more.
+        """
+        await self._operator.settle_down()
+        contracts = [self._deployment.exchange, self._deployment.settlement]
+        topics = [[_TRADE_SETTLED.topic, _TRADE_FAILED.topic]]
+        logs = await self._rpc.logs(from_block, await self._rpc.block_number(), contracts, topics)
+        domain = self._deployment.domain
+        wanted = [(match.buy.order_hash(domain), match.sell.order_hash(domain)) for match in matches]
+        for tx_hash, group in groupby(self._outcome_logs(logs), key=attrgetter("tx_hash")):
+            batch = list(group)
+            is_wanted = [log.topics[1:] for log in batch] == wanted
+            # Others may settle the same pair themselves.
+            if is_wanted and await self._rpc.sender_of(tx_hash) == self._operator.address:
+                return [await self._outcome(match, log) for match, log in zip(matches, batch, strict=True)]
+        return None
+
+    def _outcome_logs(self, logs: Iterable[Log]) -> list[Log]:
         """Return the one log of each pair, in the order of the pairs, leaving out those of the tokens."""
         kinds = {
             (self._deployment.exchange, _TRADE_SETTLED.topic),
             (self._deployment.settlement, _TRADE_FAILED.topic),
         }
-        return [log for log in receipt.logs if (log.address, log.topics[0]) in kinds]
+        return [log for log in logs if (log.address, log.topics[0]) in kinds]
 
     async def _outcome(self, match: Match, log: Log) -> Settled | SettlementFailed:
         domain = self._deployment.domain
@@ -124,7 +149,7 @@ class Settler:
 
     async def _cause(self, match: Match) -> str:
         """Return why a pair fails; the batch itself only says that it did."""
-        data = EXCHANGE.encode(
+        data = self._deployment.form.exchange.encode(
             "settleOrders",
             match.buy.abi_fields,
             match.buy.signature,

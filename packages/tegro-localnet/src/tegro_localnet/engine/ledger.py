@@ -4,6 +4,7 @@ Tokens never leave a wallet before settlement, so the venue keeps a mirror of th
 mirror may fall below the reservations at any time, because the owner may move the tokens; that is not an error here.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ class Lack(StrEnum):
     ALLOWANCE = "allowance"
 
 
-class Holding(Struct):
+class Holding(Struct, gc=False):
     """One wallet's position in one token, all in the token's smallest unit."""
 
     balance_wei: int = 0
@@ -30,9 +31,8 @@ class Holding(Struct):
         return Lack.ALLOWANCE if self.allowance_wei < amount_wei else None
 
 
-class _Reservation(Struct, frozen=True):
-    wallet: str
-    token: str
+class _Reservation(Struct, gc=False):
+    holding: Holding
     amount_wei: int
 
 
@@ -42,11 +42,19 @@ class Ledger:
     def __init__(self) -> None:
         self._holdings: dict[tuple[str, str], Holding] = {}
         self._reservations: dict[str, _Reservation] = {}
-        self._mirrored: set[tuple[str, str]] = set()
+        self._mirrored: dict[tuple[str, str], None] = {}
 
     def is_mirrored(self, wallet: str, token: str) -> bool:
         """Say whether the chain's state of this pair was ever read."""
         return (wallet, token) in self._mirrored
+
+    def wallets(self) -> list[str]:
+        """Return every wallet of which anything is known, each once, in the order in which they came."""
+        return list(dict.fromkeys(wallet for wallet, _ in self._holdings))
+
+    def mirrored(self) -> Iterator[tuple[tuple[str, str], Holding]]:
+        """Yield (wallet, token) and position of every pair whose state on chain was ever read."""
+        return ((pair, self._holdings[pair]) for pair in self._mirrored)
 
     def mirror(self, wallet: str, token: str, balance_wei: int, allowance_wei: int) -> bool:
         """Take over what the chain says; returns whether the balance or the allowance fell."""
@@ -54,7 +62,7 @@ class Ledger:
         fell = balance_wei < holding.balance_wei or allowance_wei < holding.allowance_wei
         holding.balance_wei = balance_wei
         holding.allowance_wei = allowance_wei
-        self._mirrored.add((wallet, token))
+        self._mirrored[wallet, token] = None
         return fell
 
     def holding(self, wallet: str, token: str) -> Holding:
@@ -79,16 +87,20 @@ class Ledger:
             raise ValueError(message)
         self.release(key)
         if amount_wei > 0:
-            self._reservations[key] = _Reservation(wallet, token, amount_wei)
-            self._holding(wallet, token).reserved_wei += amount_wei
+            holding = self._holding(wallet, token)
+            self._reservations[key] = _Reservation(holding, amount_wei)
+            holding.reserved_wei += amount_wei
 
     def release(self, key: str) -> int:
         """End the reservation of a key and return its amount; zero where there is none."""
         reservation = self._reservations.pop(key, None)
         if reservation is None:
             return 0
-        self._holding(reservation.wallet, reservation.token).reserved_wei -= reservation.amount_wei
+        reservation.holding.reserved_wei -= reservation.amount_wei
         return reservation.amount_wei
 
     def _holding(self, wallet: str, token: str) -> Holding:
-        return self._holdings.setdefault((wallet, token), Holding())
+        holding = self._holdings.get((wallet, token))
+        if holding is None:
+            holding = self._holdings[wallet, token] = Holding()
+        return holding

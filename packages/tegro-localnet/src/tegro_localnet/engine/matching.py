@@ -10,7 +10,7 @@ from tegro.model import Side
 from tegro_localnet.engine.order_book import OrderBook
 
 
-class Fill(Struct, frozen=True):
+class Fill(Struct, frozen=True, gc=False):
     """One match. `price_e18` is what the contract pays; `resting_price_e18` is the level that was taken."""
 
     maker_order_id: str
@@ -33,9 +33,10 @@ def match(book: OrderBook, side: Side, price_e18: int, quantity_wei: int) -> Mat
     """
     fills: list[Fill] = []
     remaining_wei = quantity_wei
+    opposite = side.opposite
     while remaining_wei > 0:
-        resting = book.best(side.opposite)
-        if resting is None or not _crosses(side, price_e18, resting.price_e18):
+        resting = book.best(opposite)
+        if resting is None or not crosses(side, price_e18, resting.price_e18):
             break
         filled_wei = min(remaining_wei, resting.quantity_wei)
         sell_price_e18 = resting.price_e18 if side is Side.BUY else price_e18
@@ -45,5 +46,6 @@ def match(book: OrderBook, side: Side, price_e18: int, quantity_wei: int) -> Mat
     return MatchResult(tuple(fills), remaining_wei)
 
 
-def _crosses(side: Side, price_e18: int, resting_price_e18: int) -> bool:
+def crosses(side: Side, price_e18: int, resting_price_e18: int) -> bool:
+    """Say whether an order of one side reaches a price of the other."""
     return resting_price_e18 <= price_e18 if side is Side.BUY else resting_price_e18 >= price_e18

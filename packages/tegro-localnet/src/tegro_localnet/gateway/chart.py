@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from tegro.model import PRICE_DECIMALS, Market, unscaled
 from tegro.wire import ChartBar, bare
-from tegro_localnet.chart import Bar
+from tegro_localnet.chart import DEFAULT_INTERVALS, Bar
 from tegro_localnet.gateway.queries import listed_market, require_chain
 from tegro_localnet.gateway.replies import answer
 from tegro_localnet.listing import Listing
@@ -24,13 +24,13 @@ class ChartRoutes:
     ----------
     listing
         The markets.
-    has_volume
-        Whether bars name their volumes. The venue is not known to do so.
+    is_full
+        Whether all sixteen intervals are served, and bars name their volumes. The venue is not known to do so.
     """
 
-    def __init__(self, listing: Listing, *, has_volume: bool) -> None:
+    def __init__(self, listing: Listing, *, is_full: bool) -> None:
         self._listing = listing
-        self._has_volume = has_volume
+        self._is_full = is_full
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoint. It must come before `market/{market_id}`, which would swallow it."""
@@ -41,8 +41,9 @@ class ChartRoutes:
         query = request.query
         listed = listed_market(query.get("market_id"), query.get("market_symbol"), self._listing)
         interval_secs = read_count(query.get("interval"), "interval", default=0, least=0, most=_LATEST_MS)
-        if interval_secs not in listed.chart.intervals:
-            known = ", ".join(map(str, listed.chart.intervals))
+        served = listed.chart.intervals if self._is_full else DEFAULT_INTERVALS
+        if interval_secs not in served:
+            known = ", ".join(map(str, served))
             raise Refused(f"interval must be one of {known} seconds, was {interval_secs}")
         from_ms = read_count(query.get("from"), "from", default=0, least=0, most=_LATEST_MS)
         to_ms = read_count(query.get("to"), "to", default=_LATEST_MS, least=0, most=_LATEST_MS)
@@ -57,6 +58,6 @@ class ChartRoutes:
             high=bare(unscaled(bar.high_e18, PRICE_DECIMALS)),
             low=bare(unscaled(bar.low_e18, PRICE_DECIMALS)),
             close=bare(unscaled(bar.close_e18, PRICE_DECIMALS)),
-            volume=bare(market.base.from_wei(bar.base_wei)) if self._has_volume else UNSET,
-            quote_volume=bare(unscaled(bar.value, value_decimals)) if self._has_volume else UNSET,
+            volume=bare(market.base.from_wei(bar.base_wei)) if self._is_full else UNSET,
+            quote_volume=bare(unscaled(bar.value, value_decimals)) if self._is_full else UNSET,
         )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
-from tegro.wire import NumberLiteral, decimal_of
+from tegro.wire import NumberLiteral
 from tegro.wire.number import plain
 from tegro_localnet.faults import Fault, FaultBoard
 from tegro_localnet.funding import DEFAULT_NATIVE, Funding
@@ -14,7 +14,7 @@ from tegro_localnet.gateway.headers import HeaderLog
 from tegro_localnet.gateway.replies import answer
 from tegro_localnet.gateway.stream import StreamGateway
 from tegro_localnet.info import LocalnetInfo
-from tegro_localnet.parsing import read_address, read_body, read_count
+from tegro_localnet.parsing import read_address, read_body, read_count, read_number
 from tegro_localnet.refusal import Refused
 
 
@@ -24,6 +24,8 @@ class FaucetBody(Struct, kw_only=True):
     wallet: str
     amounts: dict[str, NumberLiteral] | None = None
     native: NumberLiteral | UnsetType = UNSET
+    chain_id: int | None = None
+    """On which of several chains; None: the first."""
 
 
 class FaucetReply(Struct, kw_only=True):
@@ -114,9 +116,4 @@ def _on_chosen(request: web.Request, act: Callable[[int | None], int]) -> int:
 
 
 def _amount(literal: NumberLiteral, what: str) -> Decimal:
-    if len(literal) > 100:
-        raise Refused(f"the amount of {what[:80]} must have at most 100 characters")
-    try:
-        return decimal_of(literal)
-    except ValueError as error:
-        raise Refused(f"the amount of {what[:80]}: {error}") from error
+    return read_number(literal, f"the amount of {what[:80]}")

@@ -1,30 +1,18 @@
 """Carries out the faults of requests: cuts, statuses, late acts and late answers."""
 
-import asyncio
 from typing import Final
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
 
-from tegro.wire import decode
+from tegro.model import Side
 from tegro_localnet.faults import FaultBoard, FaultKind, Firing
 from tegro_localnet.gateway.replies import Handler, answer, cut
+from tegro_localnet.gateway.request_wallet import wallet_of
 from tegro_localnet.gateway.stream import STREAM_PATH
+from tegro_localnet.perpetual.gateway import fault_answers
 
-_EXCHANGE_PATHS: Final = "/api/"
-
-
-class _Body(Struct):
-    """The members of any body that name a wallet (protocol 4.7 to 4.11)."""
-
-    wallet_address: str = ""
-    user_address: str = ""
-    raw_order_data: str = ""
-
-
-class _RawOrder(Struct):
-    maker: str = ""
+_EXCHANGE_PATHS: Final = ("/api/", fault_answers.PATHS)
 
 
 class FaultyRequests:
@@ -43,9 +31,8 @@ class FaultyRequests:
         if not self._board.has_request_faults or not request.path.startswith(_EXCHANGE_PATHS):
             return await handler(request)
         # The body is read first: a held request must not need its client any more.
-        body = await request.read() if request.can_read_body else b""
-        opens_stream = request.path == STREAM_PATH
-        firing = self._board.fire_request(request.path, _wallet_of(request, body), opens_stream=opens_stream)
+        wallet = await wallet_of(request)
+        firing = self._board.fire_request(request.path, wallet, opens_stream=request.path == STREAM_PATH)
         return await (handler(request) if firing is None else _suffer(firing, request, handler))
 
 
@@ -60,23 +47,16 @@ async def _suffer(firing: Firing, request: web.Request, handler: Handler) -> web
         case FaultKind.STATUS:
             if fault.after:
                 await handler(request)
-            return _status_answer(firing)
+            return _status_answer(firing, request.path)
+        case FaultKind.NULL_SIDES:
+            return _without_sides(await handler(request), fault.side)
         case FaultKind.DELAY:
             reply = await handler(request)
-            return reply if await _may_go_on(firing, fault.delay_ms) else _end(request)
+            return reply if await firing.may_go_on(fault.delay_ms) else _end(request)
         case _:
-            may_act = await _may_go_on(firing, fault.hold_ms)
+            may_act = await firing.may_go_on(fault.hold_ms)
             is_pointless = request.path == STREAM_PATH and request.transport is None
             return await handler(request) if may_act and not is_pointless else _end(request)
-
-
-async def _may_go_on(firing: Firing, limit_ms: int | None) -> bool:
-    """Wait until a request is released or its time has passed; False: the venue stops."""
-    try:
-        async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
-            return await firing.gate if firing.gate is not None else True
-    except TimeoutError:
-        return True
 
 
 def _end(request: web.Request) -> web.Response:
@@ -85,23 +65,20 @@ def _end(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def _status_answer(firing: Firing) -> web.Response:
+def _without_sides(reply: web.StreamResponse, side: Side | None) -> web.StreamResponse:
+    """Return a snapshot of a book with null in place of one side, or of both (None); a refusal as it is."""
+    if reply.status != 200 or not isinstance(reply, web.Response) or not isinstance(reply.body, bytes):
+        return reply
+    members = msgspec.json.decode(reply.body, type=dict[str, msgspec.Raw])
+    gone = [name for name, owner in (("bids", Side.BUY), ("asks", Side.SELL)) if side in (None, owner)]
+    return answer(members | dict.fromkeys(gone, None))
+
+
+def _status_answer(firing: Firing, path: str) -> web.Response:
     fault = firing.fault
-    reply = answer({"error": f"fault {firing.id} of localnet answers {fault.status}"}, fault.status)
+    is_perpetual = path.startswith(fault_answers.PATHS)
+    body: object = {"error": f"fault {firing.id} of localnet answers {fault.status}"}
+    reply = answer(fault_answers.fault_body(fault.status) if is_perpetual else body, fault.status)
     if fault.retry_after_secs is not None:
         reply.headers["Retry-After"] = str(fault.retry_after_secs)
     return reply
-
-
-def _wallet_of(request: web.Request, body: bytes) -> str | None:
-    """Return the wallet that a request names in its path or body, in lower case; None: it names none."""
-    wallet: str | None = request.match_info.get("wallet")
-    if wallet is None and body:
-        try:
-            named = decode(body, _Body)
-            wallet = (
-                named.wallet_address or named.user_address or decode(named.raw_order_data.encode(), _RawOrder).maker
-            )
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return None
-    return wallet.lower() if wallet else None

@@ -7,8 +7,7 @@ from aiohttp import web
 
 from tegro.model import Side
 from tegro.wire import DepthSnapshot, MarketInfo, Ticker, bare
-from tegro_localnet.announcer import level_views
-from tegro_localnet.config import ReportPrice
+from tegro_localnet.dialect import Dialect
 from tegro_localnet.gateway.queries import listed_market, page_of, require_chain
 from tegro_localnet.gateway.replies import answer
 from tegro_localnet.listing import Listing
@@ -21,12 +20,10 @@ from tegro_localnet.trades import TradeStore
 class MarketDataRoutes:
     """The endpoints that anyone may read."""
 
-    def __init__(
-        self, listing: Listing, trades: TradeStore, report_price: ReportPrice, clock_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, listing: Listing, trades: TradeStore, dialect: Dialect, clock_ms: Callable[[], int]) -> None:
         self._listing = listing
         self._trades = trades
-        self._report_price = report_price
+        self._dialect = dialect
         self._clock_ms = clock_ms
 
     def routes(self) -> list[web.RouteDef]:
@@ -63,7 +60,7 @@ class MarketDataRoutes:
         listed = listed_market(query.get("market_id"), query.get("market_symbol"), self._listing)
         limit = read_count(query.get("limit"), "limit", default=50, least=1, most=500)
         trades = self._trades.latest(listed.market.id, limit)
-        return answer([trade.rest_view(self._report_price) for trade in trades])
+        return answer([self._dialect.rest_trade(trade) for trade in trades])
 
     async def _depth(self, request: web.Request) -> web.Response:
         query = request.query
@@ -71,9 +68,9 @@ class MarketDataRoutes:
         listed = listed_market(query.get("market_id"), query.get("market_symbol"), self._listing)
         return answer(
             DepthSnapshot(
-                timestamp=self._clock_ms() // 1000,
-                bids=level_views(listed, listed.book.levels(Side.BUY)),
-                asks=level_views(listed, listed.book.levels(Side.SELL)),
+                timestamp=self._dialect.book_time(self._clock_ms()),
+                bids=self._dialect.book_side(listed, listed.book.levels(Side.BUY)),
+                asks=self._dialect.book_side(listed, listed.book.levels(Side.SELL)),
             )
         )
 
@@ -83,7 +80,7 @@ class MarketDataRoutes:
     def _view(self, listed: ListedMarket) -> MarketInfo:
         market = listed.market
         day = listed.day_figures(self._clock_ms())
-        return MarketInfo(
+        view = MarketInfo(
             id=market.id,
             symbol=market.symbol,
             chain_id_camel=market.chain_id,
@@ -108,6 +105,7 @@ class MarketDataRoutes:
                 bid_high=bare(listed.best_price(Side.BUY)),
             ),
         )
+        return self._dialect.market(view)
 
 
 def _is_descending(sort_by: str | None, sort_order: str | None) -> bool:

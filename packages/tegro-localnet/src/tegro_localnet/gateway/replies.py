@@ -37,6 +37,8 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer({"error": f"{request.method} {request.path}: {problem.reason}"}, problem.status)
     except ChainError as error:
         return answer({"error": str(error)}, 503)
-    except Exception:  # noqa: BLE001 - the last resort: a client gets an answer, the log the cause
+    except Exception as error:  # noqa: BLE001 - the last resort: a client gets an answer, the log the cause
+        if isinstance(error, ConnectionError) and request.transport is None:
+            return answer({"error": "the client has gone in the middle of its request"}, 400)
         _LOG.exception("%s %s failed", request.method, request.path)
         return answer({"error": "internal error of localnet; its log has the details"}, 500)

@@ -1,6 +1,7 @@
 """The one WebSocket endpoint (protocol 8): subscribe, unsubscribe, and events."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -11,6 +12,7 @@ from tegro.wire import Envelope, Subscription, encode
 from tegro_localnet.events import EventHub, Subscriber
 from tegro_localnet.gateway.replies import cut
 from tegro_localnet.refusal import Refused, excerpt
+from tegro_localnet.switches import SwitchBoard, Switches
 
 STREAM_PATH: Final = "/api/v1/events/ws"
 
@@ -25,14 +27,20 @@ _MAX_CHANNEL_CHARACTERS: Final = 200
 class StreamGateway:
     """Connections and their subscriptions.
 
-    There is no acknowledgement (protocol 12). A frame that makes no sense is answered with the action `error`, which
-    the protocol does not know and clients skip.
+    There is no acknowledgement unless a switch wants one (protocol 12). A frame that makes no sense is answered with
+    the action `error`, which the protocol does not know and clients skip.
     """
 
-    def __init__(self, hub: EventHub) -> None:
+    def __init__(self, hub: EventHub, switches: SwitchBoard | None = None) -> None:
         self._hub = hub
+        self._switches = switches or SwitchBoard(Switches())
+        self._durable: Callable[[], Awaitable[None]] | None = None
         self._open: dict[web.WebSocketResponse, web.Request] = {}
         """Every connection, with the request that opened it."""
+
+    def hold_until(self, durable: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `durable` before each frame, so that it tells of nothing that could be lost."""
+        self._durable = durable
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoint."""
@@ -58,7 +66,7 @@ class StreamGateway:
         subscriber = Subscriber()
         channels: set[str] = set()
         helpers = [
-            asyncio.create_task(_write_frames(request, socket, subscriber)),
+            asyncio.create_task(_write_frames(request, socket, subscriber, self._durable)),
             asyncio.create_task(_cut_when_overflowed(request, subscriber)),
         ]
         try:
@@ -79,6 +87,8 @@ class StreamGateway:
             command, channel = _read_command(frame)
             follow = self._follow if command == "subscribe" else self._unfollow
             follow(subscriber, channels, channel)
+            if self._switches.now.subscribe_ack == "echo":
+                subscriber.offer(frame.encode() if isinstance(frame, str) else frame)
         except Refused as refusal:
             data = msgspec.Raw(encode({"error": str(refusal)}))
             subscriber.offer(encode(Envelope(action="error", data=data)))
@@ -106,9 +116,16 @@ def _read_command(frame: str | bytes) -> tuple[str, str]:
     return subscription.action, subscription.channel_id.lower()
 
 
-async def _write_frames(request: web.Request, socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
+async def _write_frames(
+    request: web.Request,
+    socket: web.WebSocketResponse,
+    subscriber: Subscriber,
+    durable: Callable[[], Awaitable[None]] | None,
+) -> None:
     with suppress(ConnectionError):
         while (frame := await subscriber.next_frame()) is not None:
+            if durable is not None:
+                await durable()
             await socket.send_frame(frame, WSMsgType.TEXT)
         cut(request)
 

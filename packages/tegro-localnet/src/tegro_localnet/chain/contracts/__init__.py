@@ -3,7 +3,9 @@
 from tegro_localnet.chain.contracts.abi import (
     APPROVE_TO_ZERO_TOKEN,
     EXCHANGE,
+    EXCHANGE_NO_EXPIRY,
     SETTLER,
+    SETTLER_NO_EXPIRY,
     SILENT_TOKEN,
     TOKEN,
     Contract,
@@ -11,4 +13,15 @@ from tegro_localnet.chain.contracts.abi import (
     Function,
 )
 
-__all__ = ["APPROVE_TO_ZERO_TOKEN", "EXCHANGE", "SETTLER", "SILENT_TOKEN", "TOKEN", "Contract", "Event", "Function"]
+__all__ = [
+    "APPROVE_TO_ZERO_TOKEN",
+    "EXCHANGE",
+    "EXCHANGE_NO_EXPIRY",
+    "SETTLER",
+    "SETTLER_NO_EXPIRY",
+    "SILENT_TOKEN",
+    "TOKEN",
+    "Contract",
+    "Event",
+    "Function",
+]

@@ -148,6 +148,9 @@ def _load(name: str) -> Contract:
 
 EXCHANGE: Final = _load("exchange")
 SETTLER: Final = _load("settler")
+EXCHANGE_NO_EXPIRY: Final = _load("exchange_no_expiry")
+"""For orders of seven members (protocol 6.7), as `SETTLER_NO_EXPIRY`."""
+SETTLER_NO_EXPIRY: Final = _load("settler_no_expiry")
 TOKEN: Final = _load("token")
 APPROVE_TO_ZERO_TOKEN: Final = _load("approve_to_zero_token")
 SILENT_TOKEN: Final = _load("silent_token")

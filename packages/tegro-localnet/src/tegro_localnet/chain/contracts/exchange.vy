@@ -3,183 +3,61 @@
 """
 @title TegroDEX
 @license Apache-2.0
-@notice Settles pairs of signed orders. Written for tegro-localnet after the interface and the behaviour that
-        docs/protocol.md states in 7.3, in the 8-field order with the 10^18 price (5.3, 6.2).
-@dev The published contract sits behind a proxy and is set up by `initialize(owner, feeAmount)`. This one takes the
-     same two arguments in its constructor.
+@notice Settles orders of eight members, the newest form (protocol 6.2). See `exchange_core`.
 """
 
-from ethereum.ercs import IERC20
+import exchange_core as core
 
-interface IDecimals:
-    def decimals() -> uint8: view
+initializes: core
 
-struct Order:
-    baseToken: address
-    quoteToken: address
-    price: uint256
-    totalQuantity: uint256
-    isBuy: bool
-    salt: uint256
-    maker: address
-    expiryTime: uint256
-
-event TradeSettled:
-    baseToken: address
-    quoteToken: address
-    price: uint256
-    totalQuantity: uint256
-    totalPrice: uint256
-    buyOrderHash: indexed(bytes32)
-    sellOrderHash: indexed(bytes32)
+exports: (
+    core.MAX_FEE_AMOUNT,
+    core.owner,
+    core.feeAmount,
+    core.feeRecipient,
+    core.remaining,
+    core.setFeeRecipient,
+    core.setFeeAmount,
+)
 
 ORDER_TYPE_HASH: constant(bytes32) = keccak256(
     "Order(address baseToken,address quoteToken,uint256 price,uint256 totalQuantity,bool isBuy,uint256 salt,address maker,uint256 expiryTime)"
 )
-DOMAIN_TYPE_HASH: constant(bytes32) = keccak256(
-    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
-# A signature with an s in the upper half of the curve order is a copy that anyone can make of the maker's own.
-HALF_CURVE_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
-FINISHED: constant(uint256) = 1
-PRICE_DECIMALS: constant(uint256) = 18
-BASIS_POINTS: constant(uint256) = 10_000
-
-MAX_FEE_AMOUNT: public(constant(uint16)) = 100
-DOMAIN_SEPARATOR: immutable(bytes32)
-
-owner: public(address)
-feeAmount: public(uint16)
-feeRecipient: public(address)
-# 0: never seen, 1: finished, otherwise what remains of the order plus 1.
-remaining: public(HashMap[bytes32, uint256])
 
 
 @deploy
-def __init__(owner: address, feeAmount: uint16):
-    assert feeAmount <= MAX_FEE_AMOUNT, "Fee amount is too high"
-    self.owner = owner
-    self.feeAmount = feeAmount
-    self.feeRecipient = owner
-    DOMAIN_SEPARATOR = keccak256(
-        abi_encode(DOMAIN_TYPE_HASH, keccak256("TegroDEX"), keccak256("1"), chain.id, self)
-    )
+def __init__(owner: address, feeAmount: uint16, pricesInQuoteUnits: bool):
+    core.__init__(owner, feeAmount, pricesInQuoteUnits)
 
 
 @external
 @view
-def hashOrder(order: Order) -> bytes32:
+def hashOrder(order: core.Order) -> bytes32:
     return self._hash_order(order)
 
 
 @external
 @nonreentrant
 def settleOrders(
-    buyOrder: Order, buySignature: Bytes[65], sellOrder: Order, sellSignature: Bytes[65], matchedAmount: uint256
+    buyOrder: core.Order, buySignature: Bytes[65], sellOrder: core.Order, sellSignature: Bytes[65], matchedAmount: uint256
 ):
-    assert buyOrder.isBuy and not sellOrder.isBuy, "Both orders cannot be of the same type (buy/sell)"
-    assert (
-        buyOrder.baseToken == sellOrder.baseToken and buyOrder.quoteToken == sellOrder.quoteToken
-    ), "Base/Quote tokens do not match"
-    assert buyOrder.price >= sellOrder.price, "Buy order price must be higher or equal to the sell order price"
-
-    buy_hash: bytes32 = self._hash_order(buyOrder)
-    sell_hash: bytes32 = self._hash_order(sellOrder)
-    assert (
-        self._is_signed_by(buyOrder.maker, buy_hash, buySignature)
-        and self._is_signed_by(sellOrder.maker, sell_hash, sellSignature)
-    ), "Invalid order signatures"
-    assert not self._is_expired(buyOrder) and not self._is_expired(sellOrder), "Order expired"
-
-    self._consume(buy_hash, buyOrder.totalQuantity, matchedAmount)
-    self._consume(sell_hash, sellOrder.totalQuantity, matchedAmount)
-    self._exchange(buyOrder, sellOrder, matchedAmount, buy_hash, sell_hash)
-
-
-@external
-def cancelOrder(order: Order, signature: Bytes[65]):
-    order_hash: bytes32 = self._hash_order(order)
-    assert self.remaining[order_hash] != FINISHED, "Order already filled or does not exist"
-    message_hash: bytes32 = keccak256(concat(b"cancel ", order_hash))
-    personal_hash: bytes32 = keccak256(concat(b"\x19Ethereum Signed Message:\n32", message_hash))
-    assert self._is_signed_by(order.maker, personal_hash, signature), "Invalid signature or not the maker"
-    self.remaining[order_hash] = FINISHED
-
-
-@external
-def setFeeRecipient(feeRecipient: address):
-    assert msg.sender == self.owner, "Ownable: caller is not the owner"
-    self.feeRecipient = feeRecipient
-
-
-@external
-def setFeeAmount(feeAmount: uint16):
-    assert msg.sender == self.owner, "Ownable: caller is not the owner"
-    assert feeAmount <= MAX_FEE_AMOUNT, "Fee amount is too high"
-    self.feeAmount = feeAmount
-
-
-@internal
-@view
-def _hash_order(order: Order) -> bytes32:
-    struct_hash: bytes32 = keccak256(abi_encode(ORDER_TYPE_HASH, order))
-    return keccak256(concat(b"\x19\x01", DOMAIN_SEPARATOR, struct_hash))
-
-
-@internal
-@pure
-def _is_signed_by(maker: address, digest: bytes32, signature: Bytes[65]) -> bool:
-    if len(signature) != 65:
-        return False
-    r: uint256 = extract32(signature, 0, output_type=uint256)
-    s: uint256 = extract32(signature, 32, output_type=uint256)
-    if s > HALF_CURVE_ORDER:
-        return False
-    v: uint256 = convert(slice(signature, 64, 1), uint256)
-    signer: address = ecrecover(digest, v, r, s)
-    return signer != empty(address) and signer == maker
-
-
-@internal
-@view
-def _is_expired(order: Order) -> bool:
-    return order.expiryTime != 0 and order.expiryTime < block.timestamp
-
-
-@internal
-def _consume(order_hash: bytes32, total_quantity: uint256, matched_amount: uint256):
-    stored: uint256 = self.remaining[order_hash]
-    if stored == 0:
-        stored = total_quantity + 1
-    assert matched_amount < stored, "Matched amount is greater than the remaining amount"
-    self.remaining[order_hash] = stored - matched_amount
-
-
-@internal
-def _exchange(buy: Order, sell: Order, matched_amount: uint256, buy_hash: bytes32, sell_hash: bytes32):
-    # The lower of the two limits is always the sell order's, because the buy price was found not to be lower.
-    base_decimals: uint256 = convert(staticcall IDecimals(sell.baseToken).decimals(), uint256)
-    quote_decimals: uint256 = convert(staticcall IDecimals(sell.quoteToken).decimals(), uint256)
-    total_price: uint256 = sell.price * matched_amount // 10 ** (PRICE_DECIMALS + base_decimals - quote_decimals)
-    assert total_price > 0, "Total price needs to be greater than 0"
-
-    self._pay(sell.baseToken, sell.maker, buy.maker, matched_amount)
-    self._pay(sell.quoteToken, buy.maker, sell.maker, total_price)
-    log TradeSettled(
-        baseToken=sell.baseToken,
-        quoteToken=sell.quoteToken,
-        price=sell.price,
-        totalQuantity=matched_amount,
-        totalPrice=total_price,
-        buyOrderHash=buy_hash,
-        sellOrderHash=sell_hash,
+    core._settle(
+        buyOrder,
+        self._hash_order(buyOrder),
+        buySignature,
+        sellOrder,
+        self._hash_order(sellOrder),
+        sellSignature,
+        matchedAmount,
     )
 
 
+@external
+def cancelOrder(order: core.Order, signature: Bytes[65]):
+    core._cancel(order.maker, self._hash_order(order), signature)
+
+
 @internal
-def _pay(token: address, payer: address, receiver: address, amount: uint256):
-    fee: uint256 = amount * convert(self.feeAmount, uint256) // BASIS_POINTS
-    # Tokens that answer nothing at all count as content, as with SafeERC20.
-    assert extcall IERC20(token).transferFrom(payer, receiver, amount - fee, default_return_value=True)
-    if fee > 0:
-        assert extcall IERC20(token).transferFrom(payer, self.feeRecipient, fee, default_return_value=True)
+@view
+def _hash_order(order: core.Order) -> bytes32:
+    return core._digest(keccak256(abi_encode(ORDER_TYPE_HASH, order)))

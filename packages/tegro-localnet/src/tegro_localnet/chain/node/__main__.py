@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
@@ -17,12 +18,20 @@ from aiohttp import web
 from tegro_localnet.chain.node.chain import LocalChain
 from tegro_localnet.chain.node.methods import Methods
 from tegro_localnet.chain.node.server import application
+from tegro_localnet.chain.node.store import BlockStore
+from tegro_localnet.errors import LocalnetError
+from tegro_localnet.journal.frames import Durability
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; return the exit code."""
     options = _parser().parse_args(arguments)
-    chain = LocalChain(options.chain_id, dict(options.genesis_accounts), lambda: int(time.time()))
+    try:
+        store = None if options.data is None else BlockStore(options.data, options.durable)
+        chain = LocalChain(options.chain_id, dict(options.genesis_accounts), lambda: int(time.time()), store)
+    except LocalnetError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
     try:
         asyncio.run(_serve(Methods(chain), options.host, options.port))
     except OSError as error:
@@ -72,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genesis-accounts", type=_genesis_account, nargs="*", default=[], metavar="ADDRESS=WEI", help="first balances"
     )
+    parser.add_argument("--data", type=Path, help="file to keep the blocks in; in memory when absent")
+    parser.add_argument("--durable", type=Durability, default=Durability.PROCESS, help="what a block in it survives")
     return parser
 
 

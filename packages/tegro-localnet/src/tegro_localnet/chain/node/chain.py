@@ -14,6 +14,7 @@ from eth_typing import Hash32
 from tegro_localnet.chain.node.evm import Call, GasEstimator, LocalVM, build_state, output_or_refusal, run
 from tegro_localnet.chain.node.log_index import LogIndex
 from tegro_localnet.chain.node.records import BlockRecord, LogRecord, TransactionRecord
+from tegro_localnet.chain.node.store import BlockStore
 
 BLOCK_GAS_LIMIT: Final = 100_000_000
 _GENESIS_BASE_FEE_WEI: Final = 10**9
@@ -30,18 +31,30 @@ class LocalChain:
         Native coins in wei at the start, by address.
     clock : callable
         The present time in whole seconds since 1970.
+    store : BlockStore, optional
+        Where the blocks are kept on disk. What is in it already is taken over, and the genesis given here is not used.
     """
 
-    def __init__(self, chain_id: int, balances: Mapping[bytes, int], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, chain_id: int, balances: Mapping[bytes, int], clock: Callable[[], int], store: BlockStore | None = None
+    ) -> None:
         self.chain_id: Final = chain_id
         self.logs: Final = LogIndex()
         self._clock = clock
-        self._evm = _genesis(chain_id, balances, clock())
+        self._store = store
         self._blocks: list[BlockRecord] = []
         self._numbers: dict[bytes, int] = {}
         self._transactions: dict[bytes, TransactionRecord] = {}
+        evm_class = _evm_class(chain_id)
+        database: Any = AtomicDB() if store is None else AtomicDB(store.database)
+        if store is not None and store.blocks:
+            self._evm: MiningChain = evm_class(database)
+            for block in store.blocks:
+                self._remember(block)
+            return
+        self._evm = _genesis(evm_class, database, balances, clock())
         genesis = self._evm.get_canonical_head()
-        self._remember(BlockRecord(header=genesis, size=len(rlp.encode(genesis)), transactions=()))
+        self._add(BlockRecord(header=genesis, size=len(rlp.encode(genesis)), transactions=()))
 
     @property
     def head(self) -> BlockHeaderAPI:
@@ -66,8 +79,28 @@ class LocalChain:
         self._evm.header = self.next_header
         result, receipts, _computations = self._evm.mine_all(transactions)
         block = _block_record(result.imported_block, receipts)
-        self._remember(block)
+        self._add(block)
         return block
+
+    def reorganise(self, depth: int) -> None:
+        """Replace the newest blocks by as many empty ones. Their transactions are gone; they may be sent again.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many blocks after the first one.
+        """
+        if not 0 < depth < len(self._blocks):
+            message = f"depth must be from 1 to {len(self._blocks) - 1}, was {depth}"
+            raise ValueError(message)
+        for block in self._blocks[-depth:]:
+            del self._numbers[block.header.hash]
+            for record in block.transactions:
+                del self._transactions[record.transaction.hash]
+        del self._blocks[-depth:]
+        self.logs.forget_from(len(self._blocks))
+        for _ in range(depth):
+            self.mine([])
 
     def block(self, number: int) -> BlockRecord | None:
         """Return a block by its number, None when there is none."""
@@ -113,6 +146,12 @@ class LocalChain:
     def _ancestors(self, header: BlockHeaderAPI) -> Iterator[Hash32]:
         return (self._blocks[number].header.hash for number in range(header.block_number - 1, -1, -1))
 
+    def _add(self, block: BlockRecord) -> None:
+        """Take over a new block, on disk first."""
+        if self._store is not None:
+            self._store.append(block)
+        self._remember(block)
+
     def _remember(self, block: BlockRecord) -> None:
         self._blocks.append(block)
         self._numbers[block.header.hash] = block.header.block_number
@@ -121,8 +160,16 @@ class LocalChain:
             self.logs.add(record.logs)
 
 
-def _genesis(chain_id: int, balances: Mapping[bytes, int], timestamp: int) -> MiningChain:
-    evm_class: Any = MiningChain.configure("LocalEvm", vm_configuration=((0, LocalVM),), chain_id=chain_id)
+def _evm_class(chain_id: int) -> Any:  # noqa: ANN401 - py-evm makes the class at run time
+    return MiningChain.configure("LocalEvm", vm_configuration=((0, LocalVM),), chain_id=chain_id)
+
+
+def _genesis(
+    evm_class: Any,  # noqa: ANN401 - see `_evm_class`
+    database: AtomicDB,
+    balances: Mapping[bytes, int],
+    timestamp: int,
+) -> MiningChain:
     accounts = {
         address: {"balance": balance, "nonce": 0, "code": b"", "storage": {}} for address, balance in balances.items()
     }
@@ -131,7 +178,7 @@ def _genesis(chain_id: int, balances: Mapping[bytes, int], timestamp: int) -> Mi
         "timestamp": timestamp,
         "base_fee_per_gas": _GENESIS_BASE_FEE_WEI,
     }
-    chain: MiningChain = evm_class.from_genesis(AtomicDB(), parameters, accounts)
+    chain: MiningChain = evm_class.from_genesis(database, parameters, accounts)
     return chain
 
 

@@ -26,6 +26,11 @@ class LogIndex:
             self._all.append(log)
             self._by_address.setdefault(log.address, []).append(log)
 
+    def forget_from(self, block_number: int) -> None:
+        """Leave out the events of this block and of those after it."""
+        for logs in (self._all, *self._by_address.values()):
+            del logs[bisect_left(logs, block_number, key=_block_number) :]
+
     def find(
         self, from_block: int, to_block: int, addresses: frozenset[bytes] | None, topics: TopicFilter
     ) -> list[LogRecord]:

@@ -9,6 +9,7 @@ from tegro_localnet import __version__
 from tegro_localnet.chain.node import parameters
 from tegro_localnet.chain.node.chain import LocalChain
 from tegro_localnet.chain.node.evm import base_fee_wei
+from tegro_localnet.chain.node.filters import Filters
 from tegro_localnet.chain.node.formatting import (
     block_json,
     log_json,
@@ -17,6 +18,7 @@ from tegro_localnet.chain.node.formatting import (
     transaction_json,
     waiting_transaction_json,
 )
+from tegro_localnet.chain.node.lookups import Lookups
 from tegro_localnet.chain.node.pool import TransactionPool
 from tegro_localnet.chain.node.records import BlockRecord
 from tegro_localnet.chain.node.refusals import invalid_input, invalid_params, unknown_method
@@ -55,6 +57,9 @@ class Methods:
             "eth_getBlockByHash": self._block_by_hash,
             "eth_getLogs": self._logs,
             "evm_mine": self._mine,
+            "anvil_reorg": self._reorganise,
+            **Lookups(chain, self._block).methods(),
+            **Filters(chain, self._logs).methods(),
         }
 
     def run(self, method: str, arguments: Sequence[Any]) -> object:
@@ -156,11 +161,22 @@ class Methods:
         self._chain.mine([])
         return "0x0"
 
+    def _reorganise(self, depth: object, transactions: object = ()) -> None:
+        """Do what Anvil's method of this name does, without its list of transactions for the new blocks."""
+        if transactions:
+            raise invalid_params("the new blocks are empty: leave the list of transactions empty, and send them again")
+        if not isinstance(depth, int):
+            raise invalid_params("depth must be a whole number of blocks")
+        try:
+            self._chain.reorganise(depth)
+        except ValueError as error:
+            raise invalid_params(str(error)) from error
+
     def _number(self, block: object) -> int:
         if block == "earliest":
             return 0
         if isinstance(block, str) and block in parameters.BLOCK_TAGS:
-            # Each transaction is in a block at once and no block is ever undone, so these are all the same.
+            # Each transaction is in a block at once and no block is undone by itself, so these are all the same.
             return int(self._chain.head.block_number)
         return parameters.quantity(block, "block number")
 

@@ -11,6 +11,13 @@ from tegro_localnet.chain.node.refusals import RpcRefusal, invalid_request, unre
 
 _LARGEST_BODY_BYTES: Final = 32 * 1024 * 1024
 _INTERNAL_ERROR: Final = -32603
+# Explorers and wallets run in web pages of other origins. The node holds no key, so a page can only read and hand in
+# what somebody signed.
+_FROM_ANY_PAGE: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -19,10 +26,14 @@ def application(methods: Methods) -> web.Application:
 
     async def answer(request: web.Request) -> web.Response:
         body = msgspec.json.encode(_answer_body(methods, await request.read()))
-        return web.Response(body=body, content_type="application/json")
+        return web.Response(body=body, content_type="application/json", headers=_FROM_ANY_PAGE)
+
+    async def allow(_: web.Request) -> web.Response:
+        return web.Response(status=204, headers=_FROM_ANY_PAGE)
 
     app = web.Application(client_max_size=_LARGEST_BODY_BYTES)
     app.router.add_post("/", answer)
+    app.router.add_options("/", allow)
     return app
 
 

@@ -1,0 +1,34 @@
+"""For which wallet a request is."""
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from tegro.wire import decode
+
+
+class _Body(Struct):
+    """The members of any body that name a wallet (protocol 4.7 to 4.11)."""
+
+    wallet_address: str = ""
+    user_address: str = ""
+    raw_order_data: str = ""
+
+
+class _RawOrder(Struct):
+    maker: str = ""
+
+
+async def wallet_of(request: web.Request) -> str | None:
+    """Read a request to its end; return the wallet that its path or body names, in lower case; None: it names none."""
+    body = await request.read() if request.can_read_body else b""
+    wallet: str | None = request.match_info.get("wallet")
+    if wallet is None and body:
+        try:
+            named = decode(body, _Body)
+            wallet = (
+                named.wallet_address or named.user_address or decode(named.raw_order_data.encode(), _RawOrder).maker
+            )
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+    return wallet.lower() if wallet else None
