@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1]
-DOMAINS = ["tegro", "tegro_localnet", "tegro_testnet"]
+SPOT = ["tegro", "tegro_localnet", "tegro_testnet"]
+PERPETUAL = ["tegro_perpetual", "tegro_perpetual_localnet", "tegro_perpetual_testnet"]
+DOMAINS = sorted([*SPOT, *PERPETUAL])
 STOCK = ["binance", "coinbase_advanced_trade", "gate_io"]
 
 _NAMES = """
@@ -129,7 +131,7 @@ def test_a_package_without_its_connectors_is_one_line(small_host, own_plugin):
 def test_a_connector_that_does_not_load_is_left_out_and_named(small_host, own_plugin, fault):
     (own_plugin / "connector" / "exchange" / "tegro" / "tegro_utils.py").write_text(fault)
     result = small_host.run("-c", _NAMES)
-    assert answer(result) == STOCK
+    assert answer(result) == [*STOCK, *PERPETUAL]
     [line] = complaints(result)
     assert "tegro is left out, hummingbot.connector.exchange.tegro.tegro_utils does not load" in line
     assert "not_installed_here" in line or "disk" in line
@@ -164,7 +166,7 @@ lists = (AllConnectorSettings.get_connector_settings(), CandlesFactory._candles_
 print(json.dumps([sorted(name for name in each if "tegro" in name) for each in (*lists, settings.RATE_SOURCE_MODES)]))
 """
     result = source_layout.run("-c", code)
-    assert answer(result) == ([["tegro"], [], [], []] if theirs else [DOMAINS] * 4)
+    assert answer(result) == ([["tegro"], [], [], []] if theirs else [DOMAINS, DOMAINS, SPOT, SPOT])
     assert len(complaints(result)) == theirs
 
 

@@ -19,7 +19,14 @@ def test_a_source_clone_knows_our_connectors(source_layout):
     assert json.loads(result.stdout) == {
         "host": str(clone / "hummingbot" / "__init__.py"),
         "conf": str(clone / "conf"),
-        "names": ["tegro", "tegro_localnet", "tegro_testnet"],
+        "names": [
+            "tegro",
+            "tegro_localnet",
+            "tegro_perpetual",
+            "tegro_perpetual_localnet",
+            "tegro_perpetual_testnet",
+            "tegro_testnet",
+        ],
     }
 
 

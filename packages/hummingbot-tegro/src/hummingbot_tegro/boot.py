@@ -28,7 +28,7 @@ TESTED_HOSTS = {"20260922": "dev-2.18.0"}
 HOST_VERSION = max(TESTED_HOSTS)
 """The newest of them."""
 
-CONNECTOR_KINDS = ("exchange",)
+CONNECTOR_KINDS = ("exchange", "derivative")
 """The connector folders of Hummingbot that this package adds to."""
 
 _SITE_FOLDERS = ("site-packages", "dist-packages")
@@ -170,7 +170,8 @@ def steps_back(kind: str = "exchange") -> bool:
     kind
         One of `CONNECTOR_KINDS`.
     """
-    return bool(_twins(kind))
+    # The perpetual connector stands on the spot connector's parts.
+    return any(_twins(each) for each in dict.fromkeys(("exchange", kind)))
 
 
 def _twins(kind: str) -> set[str]:
@@ -215,8 +216,8 @@ def _extend_connectors(module: ModuleType) -> None:
     twins = _twins(kind)
     if twins:
         _say("warning", module.__name__, f"it ships its own {', '.join(sorted(twins))}, which is used instead of ours")
-        return
-    module.__path__.append(ours)
+    if not steps_back(kind):
+        module.__path__.append(ours)
 
 
 def _list_connectors(module: ModuleType) -> None:
@@ -241,7 +242,7 @@ def _list_connectors(module: ModuleType) -> None:
             yield entry
         parent, kind = os.path.split(os.path.realpath(path))
         ours = os.path.join(_CONNECTORS, kind)
-        if parent == stock_connectors and kind in CONNECTOR_KINDS and os.path.isdir(ours):
+        if parent == stock_connectors and kind in CONNECTOR_KINDS and os.path.isdir(ours) and not steps_back(kind):
             yield from (entry for entry in stock_scandir(ours) if entry.name not in listed and _loads(kind, entry))
 
     module.scandir = scandir  # type: ignore[attr-defined]
@@ -300,6 +301,21 @@ def _add_feeds(module: ModuleType) -> None:
     add_feeds(module)
 
 
+def _add_paper(module: ModuleType) -> None:
+    """Put our paper exchanges in, where there is something that they could read."""
+    if not os.path.isdir(os.path.join(_CONNECTORS, "exchange")) or steps_back():
+        return
+    from hummingbot_tegro.boot_paper import add_paper
+
+    add_paper(module)
+
+
+def _add_to_settings(module: ModuleType) -> None:
+    """List our connectors, and what stands for their paper exchanges."""
+    _list_connectors(module)
+    _add_paper(module)
+
+
 def _mend_commands(module: ModuleType) -> None:
     """Let every command of the MQTT bridge work."""
     _require(module, "HummingbotApplication")
@@ -312,10 +328,14 @@ def _mend_commands(module: ModuleType) -> None:
 HOOKS: dict[str, Callable[[ModuleType], None]] = {
     "hummingbot": _use_home_folder,
     "hummingbot.connector.exchange": _extend_connectors,
-    "hummingbot.client.settings": _list_connectors,
+    "hummingbot.connector.derivative": _extend_connectors,
+    "hummingbot.connector.exchange.paper_trade": _add_paper,
+    "hummingbot.client.settings": _add_to_settings,
     "hummingbot.data_feed.candles_feed.candles_factory": _add_feeds,
     "hummingbot.core.rate_oracle.rate_oracle": _add_feeds,
     "hummingbot.client.config.client_config_map": _add_feeds,
+    "hummingbot.client.command.connect_command": _add_paper,
+    "hummingbot.cli.commands.connect": _add_paper,
     "hummingbot.client.hummingbot_application": _mend_commands,
 }
 """Module of Hummingbot, and the step that follows its import."""

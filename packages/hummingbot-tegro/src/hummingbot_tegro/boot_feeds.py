@@ -22,8 +22,10 @@ def add_feeds(module: ModuleType) -> None:
 def _add_candles(module: ModuleType) -> None:
     feeds = _part(_part(module, "CandlesFactory"), "_candles_map")
     from hummingbot_tegro.candles import FEEDS
+    from hummingbot_tegro.candles.perpetual_feed import PERPETUAL_FEEDS
 
     _add_missing(feeds, FEEDS)
+    _add_missing(feeds, PERPETUAL_FEEDS)
 
 
 def _add_rate_sources(module: ModuleType) -> None:

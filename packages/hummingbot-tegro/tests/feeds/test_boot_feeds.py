@@ -4,11 +4,14 @@ import json
 
 import pytest
 
+from hummingbot_tegro.connector.derivative.tegro_perpetual.perpetual_settings import DOMAINS as PERPETUAL_DOMAINS
 from hummingbot_tegro.host_settings import DOMAINS
 
 CANDLES = "hummingbot.data_feed.candles_feed.candles_factory"
 RATES = "hummingbot.core.rate_oracle.rate_oracle"
 SETTINGS = "hummingbot.client.config.client_config_map"
+
+OURS = {"candles": [*DOMAINS, *PERPETUAL_DOMAINS], "sources": [*DOMAINS], "modes": [*DOMAINS]}
 
 _LISTS = f"""
 import json
@@ -47,14 +50,14 @@ def test_every_list_has_our_names_behind_the_stock_ones(installed_layout, withou
     ours = installed_layout.run("-c", _LISTS)
     stock = installed_layout.run("-S", "-c", _LISTS, **without_start_up_files)
     assert ours.stderr == stock.stderr == ""
-    expected = {name: [*each, *DOMAINS] if name != "default" else each for name, each in answer(stock).items()}
-    assert answer(ours) == expected
+    theirs = answer(stock)
+    assert answer(ours) == theirs | {name: [*theirs[name], *names] for name, names in OURS.items()}
 
 
 def test_registered_late_they_are_there_too(installed_layout, without_start_up_files):
     late = _LISTS.replace("print(", "import hummingbot_tegro.boot\nprint(")
     lists = answer(installed_layout.run("-S", "-c", late, **without_start_up_files))
-    assert all(lists[name][-3:] == list(DOMAINS) for name in ("candles", "sources", "modes"))
+    assert all(lists[name][-len(ours) :] == ours for name, ours in OURS.items())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,8 @@ def test_a_host_without_its_list_says_one_line_and_starts(feed_host, module, old
 
 
 def test_beside_a_connector_of_the_hosts_own_they_step_back(feed_host):
-    assert sum("tegro" in name for name in answer(feed_host.run("-c", _SMALL_LISTS))) == 2 * len(DOMAINS)
+    names = [name for name in answer(feed_host.run("-c", _SMALL_LISTS)) if "tegro" in name]
+    assert names == [*OURS["candles"], *OURS["sources"]]
     theirs = feed_host.cwd / "hummingbot" / "connector" / "exchange" / "tegro"
     theirs.mkdir()
     (theirs / "__init__.py").touch()

@@ -42,6 +42,7 @@ class ScriptedVenue:
     standing: dict[tuple[str, str], object] = field(default_factory=dict)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     subscriptions: list[list[str]] = field(default_factory=list)
+    dropped_subscriptions: list[list[str]] = field(default_factory=list)
     socket_paths: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -74,7 +75,8 @@ class ScriptedVenue:
         self.sockets.append(socket)
         async for message in socket:
             asked = message.json()
-            self.subscriptions.append(asked["params"])
+            told = self.subscriptions if asked["method"] == "SUBSCRIBE" else self.dropped_subscriptions
+            told.append(asked["params"])
             await socket.send_json({"result": None, "id": asked["id"]})
         return socket
 

@@ -65,6 +65,13 @@ async def test_prices_and_funding(client, venue):
     assert [(each.rate, each.time_ms) for each in await client.funding_rates("ETHUSDT")] == [(Decimal("-0.0002"), 7)]
 
 
+async def test_the_price_of_the_last_trade(client, venue):
+    venue.answer("GET", "v2/ticker/price", {"symbol": "ETHUSDT", "price": "2000.55", "time": 5})
+    assert await client.last_price("ETHUSDT") == Decimal("2000.55")
+    (asked,) = venue.of("GET", "v2/ticker/price")
+    assert asked.parameters == {"symbol": "ETHUSDT"}
+
+
 async def test_candles_and_trades(client, venue):
     venue.now_ms = 90_000
     rows = [
@@ -200,7 +207,7 @@ def level_list(rows):
 @given(st.lists(st.tuples(levels, levels, st.booleans()), max_size=30), st.integers(0, 30))
 def test_a_book_is_right_or_stale(steps, snapshot_at):
     """Changes with gaps, and a snapshot at any moment: while the book is not stale, it is the venue's."""
-    book, true, last_id, heard = PerpetualBook("ETHUSDT"), ({}, {}), 0, 0
+    book, true, last_id, heard, shown_at = PerpetualBook("ETHUSDT"), ({}, {}), 0, 0, None
     for number, (bids, asks, is_lost) in enumerate(steps):
         previous_id, last_id = last_id, last_id + 3
         for side, rows in zip(true, (bids, asks), strict=True):
@@ -217,9 +224,11 @@ def test_a_book_is_right_or_stale(steps, snapshot_at):
                     time_ms=0,
                 )
             )
-            assert is_whole == (heard in (0, previous_id))
+            follows_snapshot = shown_at is None or previous_id <= shown_at
+            assert is_whole == (heard == previous_id or (heard == 0 and follows_snapshot))
             heard = last_id
         if number == snapshot_at:
+            shown_at = last_id
             book.take_snapshot(
                 DepthSnapshot(
                     symbol="ETHUSDT",

@@ -219,6 +219,31 @@ async def test_a_socket_that_breaks_comes_back_with_its_subscriptions(stream, ve
     assert venue.socket_paths.count("/public/stream") == 1
 
 
+async def test_contracts_are_followed_and_given_up_on_the_open_sockets(stream, venue):
+    await stream.follow("BTCUSDT")
+    await stream.follow("BTCUSDT")
+    await push(venue, "/public", "btcusdt@depth@100ms", {**DEPTH, "s": "BTCUSDT"})
+    assert (await next_of(stream, DepthEvent)).change.symbol == "BTCUSDT"
+    await stream.unfollow("ETHUSDT")
+    await stream.unfollow("ETHUSDT")
+    async with asyncio.timeout(30):
+        while len(venue.dropped_subscriptions) < 2:
+            await asyncio.sleep(0.01)
+    await socket_of(venue, "/public").close()
+    await socket_of(venue, "/market").close()
+    assert await connected(stream, 2) == {"public", "market"}
+    book, market = ["btcusdt@depth@100ms"], ["btcusdt@aggTrade", "btcusdt@markPrice@1s", "btcusdt@kline_1m"]
+    # Asked for once when it was followed, and once by each of the new sockets, which ask for nothing else.
+    assert sorted(venue.subscriptions[2:]) == [market, market, book, book]
+    assert sorted(venue.dropped_subscriptions) == [
+        ["ethusdt@aggTrade", "ethusdt@markPrice@1s", "ethusdt@kline_1m"],
+        ["ethusdt@depth@100ms"],
+    ]
+    await stream.aclose()
+    with pytest.raises(Closed):
+        await stream.follow("SOLUSDT")
+
+
 async def test_an_expired_key_is_replaced(stream, venue):
     venue.standing["POST", "v1/listenKey"] = {"listenKey": "next"}
     await socket_of(venue, "/private").send_json({"e": "listenKeyExpired", "E": 1, "listenKey": "key-of-the-stream"})

@@ -4,6 +4,7 @@ No public API of Tegro's own futures is known. This is proven on localnet only.
 """
 
 from tegro.perpetual.client import AsyncPerpetual
+from tegro.perpetual.live_books import PerpetualBooks
 from tegro.perpetual.model import (
     Contract,
     MarginType,
@@ -31,6 +32,7 @@ __all__ = [
     "MarginType",
     "NotOpen",
     "OrderState",
+    "PerpetualBooks",
     "PerpetualEnvironment",
     "PerpetualFill",
     "PerpetualOrder",

@@ -18,10 +18,23 @@ class PerpetualBook(OrderBook):
 
     def __init__(self, symbol: str) -> None:
         super().__init__(symbol)
+        self._first_id: int | None = None
+        """What the first kept change follows."""
         self._last_id: int | None = None
 
-    def take_snapshot(self, snapshot: DepthSnapshot) -> None:
-        """Replace the book, and apply the kept changes that came after the snapshot."""
+    @property
+    def last_id(self) -> int:
+        """Id of the newest change in it; 0 before the first snapshot."""
+        return self.timestamp_ms // _PER_ID
+
+    def take_snapshot(self, snapshot: DepthSnapshot) -> bool:
+        """Replace the book, and apply the kept changes that came after the snapshot.
+
+        Returns False, and leaves the book stale, if changes are missing between the snapshot and those that were kept:
+        then ask for another one.
+        """
+        if self.is_stale and self._first_id is not None and snapshot.last_id < self._first_id:
+            return False
         self.apply_snapshot(
             BookSnapshot(
                 symbol=snapshot.symbol,
@@ -30,12 +43,19 @@ class PerpetualBook(OrderBook):
                 timestamp_ms=snapshot.last_id * _PER_ID,
             )
         )
+        return True
 
     def take_change(self, change: DepthChange) -> bool:
         """Put new totals in; return False if a change is missing before this one: then ask for a snapshot."""
-        is_next = self._last_id is None or change.previous_id == self._last_id
+        if self._last_id is not None:
+            is_next = change.previous_id == self._last_id
+        else:
+            # The first one after a snapshot must reach back to it: a snapshot may be older than the stream.
+            is_next = self.is_stale or change.previous_id <= self.last_id
         if not is_next:
-            self.mark_stale(f"changes {self._last_id} to {change.previous_id} are missing")
+            self.mark_stale(f"changes {self._last_id or self.last_id} to {change.previous_id} are missing")
+        if not is_next or self._last_id is None:
+            self._first_id = change.previous_id
         self._last_id = change.last_id
         self.apply_change(
             BookChange(
@@ -49,5 +69,5 @@ class PerpetualBook(OrderBook):
 
     def lose(self, reason: str) -> None:
         """Say that the stream broke: the next change begins a new chain, and the book waits for a snapshot."""
-        self._last_id = None
+        self._first_id = self._last_id = None
         self.mark_stale(reason)

@@ -14,8 +14,10 @@ from tegro.backoff import Backoff, Sleep
 from tegro.candles.interval import Interval
 from tegro.errors import Closed, InvalidInput, NotConnected, Refused
 from tegro.perpetual.book import PerpetualBook
+from tegro.perpetual.live_books import PerpetualBooks
 from tegro.perpetual.model import (
     Contract,
+    DepthChange,
     FundingRate,
     Income,
     MarginBalance,
@@ -284,6 +286,16 @@ class AsyncPerpetual:
             page = await self.rest.fills(symbol, from_id=found[-1].trade_id + 1)
             found = found + page
         return found
+
+    def live_books(
+        self, symbols: Iterable[str], *, on_change: Callable[[DepthChange], None] | None = None
+    ) -> PerpetualBooks:
+        """Return live books of some contracts; see `PerpetualBooks`."""
+        return PerpetualBooks(self.rest, self.stream, symbols, on_change=on_change, sleep=self._sleep, rng=self._rng)
+
+    async def last_price(self, symbol: str) -> Decimal:
+        """Return the price of the last trade."""
+        return await self.rest.last_price(symbol)
 
     def stream(
         self, symbols: Iterable[str] = (), *, candles: Interval | None = None, account: bool = False

@@ -135,6 +135,10 @@ class PerpetualRest:
         told = await self._get("v1/depth", {"symbol": symbol, "limit": str(limit)}, wire.Depth)
         return convert.snapshot_of(told, symbol)
 
+    async def last_price(self, symbol: str) -> Decimal:
+        """Return the price of the last trade (3.11)."""
+        return (await self._get("v2/ticker/price", {"symbol": symbol}, wire.LastPrice)).price
+
     async def trades(self, symbol: str, *, limit: int = 500) -> list[PerpetualTrade]:
         """Return the latest public trades, oldest first (3.6)."""
         rows = await self._get("v1/aggTrades", {"symbol": symbol, "limit": str(limit)}, list[wire.AggregateTrade])

@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import tomlkit
-from msgspec import Struct
+from msgspec import Struct, field
 from tomlkit import TOMLDocument
 
 from tegro.errors import InvalidInput, SigningRefused
@@ -32,7 +32,7 @@ _HOSTS: Final[Mapping[str, tuple[str, str]]] = {
     "testnet": ("https://testnet.tegrofuture.com", "wss://stream.tegrofuture.com"),
     "localnet": ("http://127.0.0.1:8780", "ws://127.0.0.1:8780"),
 }
-_KEYS: Final = ("rest_url", "stream_url", "confirmed_host")
+_KEYS: Final = ("rest_url", "stream_url", "confirmed_host", "hummingbot")
 NOT_PROVEN: Final = "perpetuals are proven on localnet only: no public API of Tegro's own futures is known"
 
 
@@ -49,6 +49,8 @@ class PerpetualEnvironment(Struct, frozen=True, kw_only=True):
     """Whether nobody named the WebSocket host: it follows the pattern of the dialect."""
     confirmed_host: str | None = None
     """Host to which signed requests may go; None: to this machine alone."""
+    hummingbot: Mapping[str, object] = field(default_factory=dict)
+    """What the file says for the Hummingbot plug-in; not looked at here."""
 
     @property
     def host(self) -> str:
@@ -120,6 +122,7 @@ def load_perpetual(name: str, path: Path | None = None, env: Mapping[str, str] |
         stream_url=stream_url or _derived_stream_url(rest_url, named),
         is_stream_guessed=stream_url is None and name != "localnet",
         confirmed_host=confirmed[0] if confirmed else None,
+        hummingbot=read_table(members.get("hummingbot", {}), f"{where[:-1]}.hummingbot]"),
     )
 
 

@@ -90,19 +90,39 @@ class PerpetualStream:
         self._inbox: Inbox[PerpetualEvent] = Inbox(QUEUE_SIZE)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
-        root, names = environment.stream_url, [symbol.lower() for symbol in dict.fromkeys(symbols)]
-        market = [f"{name}@{kind}" for name in names for kind in ("aggTrade", "markPrice@1s")]
-        market += [f"{name}@kline_{candles}" for name in names if candles]
-        self._channels: list[_Channel] = []
+        self._candles = candles
+        root, names = environment.stream_url, list(dict.fromkeys(symbols))
+        channels: list[_Channel] = []
         waits = _Waits(backoff or Backoff(), sleep, rng or random.Random())  # noqa: S311  jitter, nothing secret
         if names:
-            self._channels += [
-                _Channel("public", _fixed(f"{root}/public/stream"), [f"{name}@depth@100ms" for name in names]),
-                _Channel("market", _fixed(f"{root}/market/stream"), market),
-            ]
+            for group in ("public", "market"):
+                streams = [each for name in names for each in _names(group, name, candles)]
+                channels.append(_Channel(group, _fixed(f"{root}/{group}/stream"), streams))
         if listen_keys is not None:
-            self._channels.append(_Channel("account", _private(root, listen_keys), (), listen_keys))
-        self._sockets = [_Socket(channel, session, self._inbox, waits) for channel in self._channels]
+            channels.append(_Channel("account", _private(root, listen_keys), (), listen_keys))
+        self._sockets = [_Socket(channel, session, self._inbox, waits) for channel in channels]
+
+    async def follow(self, symbol: str) -> None:
+        """Follow one more contract, where contracts are followed. May be repeated.
+
+        Raises
+        ------
+        Closed
+            If the stream was closed.
+        """
+        await self._change("SUBSCRIBE", symbol)
+
+    async def unfollow(self, symbol: str) -> None:
+        """Stop following a contract. May be repeated. Errors as above."""
+        await self._change("UNSUBSCRIBE", symbol)
+
+    async def _change(self, method: str, symbol: str) -> None:
+        if self._is_closed:
+            raise Closed("the stream is closed")
+        for socket in self._sockets:
+            names = _names(socket.channel.name, symbol, self._candles)
+            if names:
+                await socket.change(method, names)
 
     @property
     def dropped(self) -> int:
@@ -196,6 +216,28 @@ class _Socket:
         self._inbox = inbox
         self._waits = waits
         self._frames = 0
+        self._requests = 0
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+
+    async def change(self, method: str, names: Iterable[str]) -> None:
+        """Follow more, or less, from now on."""
+        streams = dict.fromkeys(self.channel.streams)
+        fresh = [name for name in names if (name in streams) is not (method == "SUBSCRIBE")]
+        kept = [name for name in streams if name not in fresh]
+        self.channel.streams = kept + (fresh if method == "SUBSCRIBE" else [])
+        if fresh:
+            await self._send(method, fresh)
+
+    async def _send(self, method: str, names: list[str]) -> None:
+        if self._socket is None or self._socket.closed:
+            return
+        self._requests += 1
+        request = {"method": method, "params": names, "id": self._requests}
+        try:
+            await self._socket.send_str(msgspec.json.encode(request).decode())
+        except (aiohttp.ClientError, ConnectionError) as error:
+            # The reading side sees the same break, and the next connection subscribes to everything.
+            _log.debug("could not %s: %s", method, error)
 
     async def run(self) -> None:
         failures = 0
@@ -227,14 +269,15 @@ class _Socket:
 
     async def _follow(self, socket: aiohttp.ClientWebSocketResponse) -> str:
         keeping = asyncio.create_task(self._keep_key(socket))
+        self._socket = socket
         try:
             if self.channel.streams:
-                request = {"method": "SUBSCRIBE", "params": self.channel.streams, "id": 1}
-                await socket.send_str(msgspec.json.encode(request).decode())
+                await self._send("SUBSCRIBE", self.channel.streams)
             # The venue reads its socket in order: its pong says that the subscriptions before it were taken.
             await socket.ping(_READY)
             return await self._read(socket)
         finally:
+            self._socket = None
             keeping.cancel()
 
     async def _keep_key(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -273,6 +316,16 @@ class _Socket:
         if event is not None:
             self._inbox.put(event)
         return isinstance(event, ListenKeyExpired)
+
+
+def _names(group: str, symbol: str, candles: str | None) -> list[str]:
+    """Return the streams of a contract in one group (6.1)."""
+    name = symbol.lower()
+    if group == "public":
+        return [f"{name}@depth@100ms"]
+    if group == "market":
+        return [f"{name}@aggTrade", f"{name}@markPrice@1s", *([f"{name}@kline_{candles}"] if candles else [])]
+    return []
 
 
 def _fixed(url: str) -> Callable[[], Awaitable[str]]:

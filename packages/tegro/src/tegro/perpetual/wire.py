@@ -65,6 +65,12 @@ class AggregateTrade(Struct):
     symbol: str = field(default="", name="s")
 
 
+class LastPrice(Struct):
+    """`GET v2/ticker/price`."""
+
+    price: Decimal
+
+
 class PremiumIndex(Struct, rename="camel"):
     """`GET v1/premiumIndex`."""
 

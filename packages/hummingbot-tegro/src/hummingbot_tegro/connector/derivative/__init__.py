@@ -1,0 +1,1 @@
+"""Perpetual connectors."""

@@ -1,0 +1,94 @@
+"""API keys, their secrets, and the listen keys of user streams."""
+
+import hmac
+import random
+from hashlib import sha256
+from typing import Final
+
+from msgspec import Struct
+
+from tegro_localnet.perpetual.engine.rejection import Rejected
+
+LISTEN_KEY_MS: Final = 3_600_000
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_LENGTH: Final = 64
+
+
+class Credentials(Struct, frozen=True):
+    """A key, its secret, and the account they open."""
+
+    api_key: str
+    api_secret: str
+    account_id: int
+
+    def __repr__(self) -> str:
+        return f"Credentials(account_id={self.account_id})"
+
+    def signature_of(self, message: bytes) -> str:
+        """Return the lower-case hex HMAC-SHA256 of a message (perpetual dialect 1.3)."""
+        return hmac.new(self.api_secret.encode(), message, sha256).hexdigest()
+
+
+class KeyRing:
+    """All keys of the venue.
+
+    Parameters
+    ----------
+    rng
+        Draws the keys; seeded, so that a run with the same seed hands out the same ones.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._by_key: dict[str, Credentials] = {}
+        self._listening: dict[str, tuple[int, int]] = {}
+        """Account and end of life of each listen key."""
+
+    def issue(self, account_id: int) -> Credentials:
+        """Make a key for an account."""
+        credentials = Credentials(self._draw(), self._draw(), account_id)
+        self._by_key[credentials.api_key] = credentials
+        return credentials
+
+    def find(self, api_key: str | None) -> Credentials:
+        """Return what belongs to a key, or refuse it."""
+        if not api_key:
+            raise Rejected(-2014, "API-key format invalid.")
+        credentials = self._by_key.get(api_key)
+        if credentials is None:
+            raise Rejected(-2015, "Invalid API-key, IP, or permissions for action.")
+        return credentials
+
+    def listen(self, account_id: int, now_ms: int) -> str:
+        """Return the account's listen key, a new one or the active one, good for another hour."""
+        listen_key = self.listen_key_of(account_id) or self._draw()
+        self._listening[listen_key] = (account_id, now_ms + LISTEN_KEY_MS)
+        return listen_key
+
+    def keep_listening(self, account_id: int, now_ms: int) -> str:
+        """Prolong the active listen key, or refuse where there is none."""
+        if self.listen_key_of(account_id) is None:
+            raise Rejected(-1125, "This listenKey does not exist.")
+        return self.listen(account_id, now_ms)
+
+    def stop_listening(self, account_id: int) -> str:
+        """Forget the active listen key and return it, or refuse where there is none."""
+        listen_key = self.listen_key_of(account_id)
+        if listen_key is None:
+            raise Rejected(-1125, "This listenKey does not exist.")
+        del self._listening[listen_key]
+        return listen_key
+
+    def listen_key_of(self, account_id: int) -> str | None:
+        """Return the active listen key of an account; None where there is none."""
+        return next((key for key, (owner, _) in self._listening.items() if owner == account_id), None)
+
+    def expire(self, now_ms: int) -> list[str]:
+        """Forget the listen keys whose time has come and return them."""
+        ended = [key for key, (_, end_ms) in self._listening.items() if end_ms <= now_ms]
+        for listen_key in ended:
+            del self._listening[listen_key]
+        return ended
+
+    def _draw(self) -> str:
+        return "".join(self._rng.choices(_ALPHABET, k=_LENGTH))

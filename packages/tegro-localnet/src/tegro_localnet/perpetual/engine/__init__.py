@@ -1,0 +1,1 @@
+"""Perpetual contracts on integers: commands in, events out. It knows no clock, no socket and no randomness."""
