@@ -207,6 +207,12 @@ def terminal() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def v2_house() -> ModuleType:
+    """Return what plays the other side in the tests of V2 strategies."""
+    return _helper("v2_house")
+
+
+@pytest.fixture(scope="session")
 def chain_fills() -> Callable[..., Iterator[ChainFill]]:
     """Return what reads the contract's settlements of some orders, given by their hashes."""
     return _chain_fills

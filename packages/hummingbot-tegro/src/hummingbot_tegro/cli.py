@@ -20,6 +20,9 @@ app = typer.Typer(
 
 _COLOURS: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
+_FILE_WIDTH: Final = 150
+"""Characters in a line of a report that goes to a file or a pipe."""
+
 _Home = Annotated[
     Path | None,
     typer.Option(help="Home folder. [default: $HUMMINGBOT_TEGRO_HOME, the source clone, or ~/.tegro/hummingbot]"),
@@ -29,16 +32,29 @@ _Home = Annotated[
 @app.command()
 def init(
     path: Annotated[Path | None, typer.Argument(help="Where; the default is that of the other commands.")] = None,
+    named_home: Annotated[Path | None, typer.Option("--home", help="The same, as the other commands have it.")] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite controllers, scripts and their settings.")] = False,
 ) -> None:
-    """Make a home folder for Hummingbot. What is there already is left as it is."""
-    from hummingbot_tegro.home import create_home, default_home
+    """Make a home folder for Hummingbot, with controllers, scripts and settings to start from.
 
-    home = (path or default_home()).expanduser().absolute()
+    What is there already is left as it is.
+    """
+    from hummingbot_tegro.home import create_home, default_home
+    from hummingbot_tegro.init_files import lay_out
+
+    named = named_home or path
+    home = (named or default_home()).expanduser().absolute()
     made = create_home(home)
+    laid = lay_out(home, force=force)
     console = _console()
     for item in made:
         console.print(f"made {escape(str(item))}")
-    console.print(f"The home folder {escape(str(home))} is ready. Next: tegro hummingbot tui{_option(path, home)}")
+    for item in laid.written:
+        console.print(f"wrote {escape(str(item))}")
+    for item in laid.left:
+        console.print(f"left as it is, though it differs: {escape(str(item))} (--force overwrites it)")
+    console.print(f"The home folder {escape(str(home))} is ready. Next: tegro hummingbot tui{_option(named, home)}")
 
 
 @app.command()
@@ -82,6 +98,23 @@ def doctor(
             console.print(f"         mend: {escape(finding.mend)}")
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    home: _Home = None,
+    *,
+    db: Annotated[Path | None, typer.Option(help="The database. [default: the only one in the home's data]")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one HTML page with plots, too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
+) -> None:
+    """Show what a bot traded and earned: PnL, fees, inventory, quotes against fills."""
+    from hummingbot_tegro.report.command import report as show_report
+
+    console = Console(highlight=False, soft_wrap=as_json)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    show_report(console, home, db, html, as_json=as_json)
 
 
 def _clean(console: Console, patient: "Patient", *, is_leaving: bool, yes: bool) -> None:

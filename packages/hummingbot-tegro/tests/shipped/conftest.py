@@ -10,6 +10,7 @@ import types
 import unittest
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import hummingbot
@@ -47,14 +48,33 @@ ORDER_TYPE = [
 CANCEL_TYPE = [{"name": "orderIds", "type": "string[]"}, {"name": "user", "type": "address"}]
 """Protocol 6.1, 6.2 and 6.4, in the form that eth_account takes."""
 
+_SETTLING_ROUNDS = 50
+"""Rounds of the loop after what a test waited for: it waits for a request, and looks at what follows from its answer."""
+
 GOLDEN = Path(__file__).parents[3] / "tegro" / "tests" / "golden"
 
 
 class IsolatedAsyncioWrapperTestCase(unittest.IsolatedAsyncioTestCase):
-    """The base class of the shipped suites. Hummingbot keeps it in its own `test` folder, which no wheel contains."""
+    """The base class of the shipped suites. Hummingbot keeps it in its own `test` folder, which no wheel contains.
+
+    It runs each test, unaltered, with `venue` in the place of the empty mock that the test's decorator would make.
+    """
+
+    venue: "Venue"
 
     def run_async_with_timeout(self, coroutine, timeout=1.0):
-        return asyncio.get_event_loop().run_until_complete(asyncio.wait_for(coroutine, timeout))
+        async def run():
+            result = await asyncio.wait_for(coroutine, max(timeout, 30))
+            for _ in range(_SETTLING_ROUNDS):
+                await asyncio.sleep(0)
+            return result
+
+        return asyncio.get_event_loop().run_until_complete(run())
+
+    def _callTestMethod(self, method):  # noqa: N802  (unittest's name)
+        undecorated = getattr(method, "__wrapped__", None)
+        with self.venue as mock_api:
+            super()._callTestMethod(method if undecorated is None else partial(undecorated, self, mock_api))
 
 
 _WRAPPER = types.ModuleType("test.isolated_asyncio_wrapper_test_case")
@@ -96,6 +116,19 @@ class Answers:
     def trades_url(self, order_id: str) -> str:
         """Return where the fills of an order are."""
         return f"{self.rest_url}/api/v1/trading/market/orders/trades/{order_id}"
+
+    settings = f'[mainnet]\nrest_url = "{rest_url}"\n'
+    """A venue of one's own has no node that is known, so nothing is asked of a chain."""
+
+    def standing(self) -> dict:
+        """Return what is answered at each address that a test does not speak of."""
+        return {
+            self.chain_list_url: self.chains(),
+            self.market_list_url: [self.market()],
+            self.ticker_url: self.market(),
+            self.portfolio_url: self.portfolio("1000", "5000000"),
+            self.live_orders_url: [],
+        }
 
     def chains(self) -> list[dict]:
         """Return the chain list."""
@@ -199,13 +232,7 @@ class Venue(aioresponses):
 
     def __init__(self, answers: Answers) -> None:
         super().__init__()
-        self._standing = {
-            answers.chain_list_url: answers.chains(),
-            answers.market_list_url: [answers.market()],
-            answers.ticker_url: answers.market(),
-            answers.portfolio_url: answers.portfolio("1000", "5000000"),
-            answers.live_orders_url: [],
-        }
+        self._standing = answers.standing()
         self.configured: list[RequestMatch] = []
 
     def add(self, url, method="GET", **keywords) -> None:
@@ -247,11 +274,10 @@ def venue(answers: Answers) -> Venue:
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: Answers) -> Iterator[Path]:
     """Give Hummingbot a folder for its data, and the plug-in settings that name the venue."""
     path = tmp_path / "tegro.toml"
-    # A venue of one's own has no node that is known, so nothing is asked of a chain.
-    path.write_text(f'[mainnet]\nrest_url = "{Answers.rest_url}"\n')
+    path.write_text(answers.settings)
     monkeypatch.setenv("TEGRO_SETTINGS", str(path))
     before = hummingbot._data_path
     hummingbot.set_data_path(str(tmp_path / "data"))
@@ -260,15 +286,31 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def suite_class() -> type:
-    """Return the class that fills in the shipped suite, for tests of what it fills in."""
-    path = Path(__file__).with_name("test_shipped_exchange_suite.py")
-    spec = importlib.util.spec_from_file_location("shipped_exchange_suite", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    module.TestTegroExchange.setUpClass()
-    return module.TestTegroExchange
+def venue_class() -> type[Venue]:
+    """Return the mock of a venue, for those that answer in another dialect."""
+    return Venue
+
+
+@pytest.fixture(scope="session")
+def load_suite():
+    """Return what gives the class of a file that fills in a shipped suite, for tests of what it fills in."""
+
+    def load(path: Path, name: str) -> type:
+        spec = importlib.util.spec_from_file_location(path.stem.removeprefix("test_"), path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        made = getattr(module, name)
+        made.setUpClass()
+        return made
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def suite_class(load_suite) -> type:
+    """Return the class that fills in the shipped suite."""
+    return load_suite(Path(__file__).with_name("test_shipped_exchange_suite.py"), "TestTegroExchange")
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,1 @@
+"""Scripts for Hummingbot; `tegro hummingbot init` copies them into a home folder."""
