@@ -49,6 +49,14 @@ WALLETS = 20
 ORDERS_PER_RUN = 4
 START_SECS = 1_800_000_000
 
+WRITE_TROUBLES = (
+    FaultKind.DROP_REQUEST,
+    FaultKind.DROP_REPLY,
+    FaultKind.STATUS,
+    FaultKind.HOLD,
+    FaultKind.DELAY,
+)
+
 
 class Clock:
     """A clock that moves only when everybody waits for it. Of many waits the shortest ends first."""
@@ -95,6 +103,7 @@ class Wire:
 
     def __init__(self, session):
         self._session = session
+        self.closed = False
         self.requests_under_way = 0
 
     @asynccontextmanager
@@ -307,7 +316,7 @@ class Run:
     # What goes wrong
 
     def trouble_a_write(self, path):
-        kind = self.rng.choice([None, *FaultKind])
+        kind = self.rng.choice(WRITE_TROUBLES) if self.rng.random() < 0.4 else None
         match kind:
             case FaultKind.DROP_REQUEST | FaultKind.DROP_REPLY:
                 self.fault(kind, path)

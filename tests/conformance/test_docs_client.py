@@ -133,7 +133,7 @@ def test_the_settings_file_of_the_page_is_read_and_leaves_no_key_out(tmp_path):
     keys = {key or table for key, table in documented}
     of_limits = {*MarketLimits.__struct_fields__, *Limits.__struct_fields__} - {"every_market", "markets"}
     # What the plug-in reads is on its own page.
-    assert {*_Table.__struct_fields__, *of_limits, *FixedPins.__struct_fields__} - {"hummingbot"} <= keys
+    assert {*_Table.__struct_fields__, *of_limits, *FixedPins.__struct_fields__} - {"hummingbot", "paper"} <= keys
 
 
 def test_what_the_page_calls_a_default_is_one(tmp_path):
