@@ -49,7 +49,7 @@ CANCEL_TYPE = [{"name": "orderIds", "type": "string[]"}, {"name": "user", "type"
 """Protocol 6.1, 6.2 and 6.4, in the form that eth_account takes."""
 
 _SETTLING_ROUNDS = 50
-"""Rounds of the loop after what a test waited for: it waits for a request, and looks at what follows from its answer."""
+"""Rounds of the loop after what a test waited for: it waits for a request, and looks at what its answer changed."""
 
 GOLDEN = Path(__file__).parents[3] / "tegro" / "tests" / "golden"
 

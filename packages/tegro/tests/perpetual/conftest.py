@@ -43,6 +43,8 @@ class ScriptedVenue:
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     subscriptions: list[list[str]] = field(default_factory=list)
     dropped_subscriptions: list[list[str]] = field(default_factory=list)
+    drops: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    """Counts them, for who waits for one."""
     socket_paths: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -77,6 +79,8 @@ class ScriptedVenue:
             asked = message.json()
             told = self.subscriptions if asked["method"] == "SUBSCRIBE" else self.dropped_subscriptions
             told.append(asked["params"])
+            if told is self.dropped_subscriptions:
+                self.drops.release()
             await socket.send_json({"result": None, "id": asked["id"]})
         return socket
 

@@ -145,6 +145,9 @@ async def test_a_contract_is_followed_and_given_up_while_the_stream_is_open(watc
     await watched.books.unfollow("BTCUSDT")
     await watched.books.unfollow("BTCUSDT")
     assert watched.bids("BTCUSDT") is None
+    async with asyncio.timeout(30):
+        for _ in range(2):
+            await watched.venue.drops.acquire()
     await watched.push(99, 100, symbol="BTCUSDT")
     await watched.push(10, 11)
     assert (await watched.changed()).symbol == "ETHUSDT"

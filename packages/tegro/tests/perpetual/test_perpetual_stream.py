@@ -227,8 +227,8 @@ async def test_contracts_are_followed_and_given_up_on_the_open_sockets(stream, v
     await stream.unfollow("ETHUSDT")
     await stream.unfollow("ETHUSDT")
     async with asyncio.timeout(30):
-        while len(venue.dropped_subscriptions) < 2:
-            await asyncio.sleep(0.01)
+        for _ in range(2):
+            await venue.drops.acquire()
     await socket_of(venue, "/public").close()
     await socket_of(venue, "/market").close()
     assert await connected(stream, 2) == {"public", "market"}

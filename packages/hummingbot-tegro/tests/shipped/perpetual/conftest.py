@@ -25,9 +25,7 @@ class PerpetualAnswers:
     rest_url = "https://perpetual.tegro.test"
     key = "key-of-the-shipped-suite"
     secret = hashlib.sha256(b"the account of the shipped suite").hexdigest()
-    settings = (
-        f'[perpetual.mainnet]\nrest_url = "{rest_url}"\nconfirmed_host = "{rest_url.removeprefix("https://")}"\n'
-    )
+    settings = f'[perpetual.mainnet]\nrest_url = "{rest_url}"\nconfirmed_host = "{rest_url.removeprefix("https://")}"\n'
     base, quote, symbol = "COINALPHA", "HBOT", "COINALPHAHBOT"
     order_id, trade_id = 5881667, 90017
     last_price = Decimal("9999.9")
@@ -135,7 +133,13 @@ class PerpetualAnswers:
     def position_event(self, order: InFlightOrder, unrealized: object) -> object:
         """Return the event of the position that an order has opened."""
         signed = order.amount if order.trade_type is TradeType.BUY else -order.amount
-        position = {"s": self.symbol, "pa": f"{signed:f}", "ep": f"{order.price:f}", "up": str(unrealized), "ps": "BOTH"}
+        position = {
+            "s": self.symbol,
+            "pa": f"{signed:f}",
+            "ep": f"{order.price:f}",
+            "up": str(unrealized),
+            "ps": "BOTH",
+        }
         return self.account_event([], [position])
 
     def mark_event(self, **members: object) -> object:

@@ -9,10 +9,10 @@ from hummingbot.connector.derivative.position import Position as HostPosition
 from hummingbot.core.data_type.common import PositionMode
 from hummingbot.core.utils.async_utils import safe_ensure_future
 
-from tegro.errors import NotConnected, TegroError
+from tegro.errors import InvalidInput, NotConnected, Refused, TegroError
 from tegro.perpetual import Position
 from tegro.perpetual.events import AccountEvent, MarginCallEvent
-from tegro.perpetual.model import FundingRate, Income
+from tegro.perpetual.model import FundingRate
 
 from . import tegro_perpetual_constants as constants
 from .order_reports import HOST_MODES, MODES, host_position_side
@@ -79,6 +79,13 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
         try:
             async with asyncio.timeout(constants.BALANCES_DEADLINE_SECS), self._link.borrowed() as client:
                 balances = await client.balances()
+        except Refused as refused:
+            if refused.code not in constants.KEY_REFUSALS:
+                raise
+            reason = str(refused).partition(": ")[2]
+            raise InvalidInput(
+                f"{self._link.environment.host} does not take this API key and secret: {reason}"
+            ) from None
         except TimeoutError:
             raise NotConnected(
                 f"no whole answer from {self._link.environment.host} within {constants.BALANCES_DEADLINE_SECS:g} s"
@@ -92,12 +99,15 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
     async def _update_positions(self) -> None:
         """Read every position."""
         async with self._link.borrowed() as client:
-            self._replace_positions(await client.positions())
-
-    def _replace_positions(self, positions: Iterable[Position]) -> None:
+            positions = await client.positions()
+        await self._find_pairs(positions)
         self._perpetual_trading.account_positions.clear()
         for position in positions:
             self._set_position(position)
+
+    async def _find_pairs(self, positions: Iterable[Position]) -> None:
+        for symbol in {position.symbol for position in positions}:
+            await self._link.find_pair(symbol)
 
     def _set_position(self, position: Position) -> None:
         pair = self._link.pair_of(position.symbol)
@@ -126,6 +136,7 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
         """Take notice of changed balances and positions. What an event does not say is read again."""
         for balance in event.balances:
             self._account_balances[balance.asset] = balance.wallet
+        await self._find_pairs(event.positions)
         for position in event.positions:
             self._set_position(position)
         if event.reason == FUNDING:
@@ -178,11 +189,14 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
         """Return time in seconds, rate and amount of a pair's funding payments, oldest first."""
         symbol = (await self._link.contract(trading_pair)).symbol
         incomes = await self._link.client.income(symbol=symbol, kind=FUNDING, start_ms=since_ms)
-        paid = [income for income in incomes if income.amount]
-        if not paid:
+        # In hedge mode both sides of a pair may be paid at once; Hummingbot knows one payment of a moment.
+        paid: dict[int, Decimal] = {}
+        for income in incomes:
+            paid[income.time_ms] = paid.get(income.time_ms, Decimal(0)) + income.amount
+        if not any(paid.values()):
             return []
         rates = await self._link.client.funding_rates(symbol)
-        return [(income.time_ms / 1000, _rate_at(income, rates), income.amount) for income in paid]
+        return [(time_ms / 1000, _rate_at(time_ms, rates), amount) for time_ms, amount in paid.items() if amount]
 
     @override
     async def _update_funding_payment(self, trading_pair: str, fire_event_on_new: bool) -> bool:
@@ -201,7 +215,7 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
         return True
 
 
-def _rate_at(income: Income, rates: Iterable[FundingRate]) -> Decimal:
+def _rate_at(time_ms: int, rates: Iterable[FundingRate]) -> Decimal:
     """Return the rate of the settlement that a payment belongs to: the last one that is not after it."""
-    before = [rate.rate for rate in rates if rate.time_ms <= income.time_ms]
+    before = [rate.rate for rate in rates if rate.time_ms <= time_ms]
     return before[-1] if before else Decimal(0)

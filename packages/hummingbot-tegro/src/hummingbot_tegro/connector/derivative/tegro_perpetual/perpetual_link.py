@@ -31,6 +31,7 @@ class PerpetualLink:
         self._learning = asyncio.Lock()
         self._contracts: dict[str, Contract] = {}
         self._pairs: dict[str, str] = {}
+        self._unlisted: set[str] = set()
 
     @property
     def client(self) -> AsyncPerpetual:
@@ -85,8 +86,7 @@ class PerpetualLink:
             async with self._learning:
                 # Many ask at the start; one list answers all of them.
                 if trading_pair not in self._contracts:
-                    async with self.borrowed() as client:
-                        self.learn(await client.contracts(refresh=bool(self._contracts)))
+                    await self._read_contracts()
         try:
             return self._contracts[trading_pair]
         except KeyError:
@@ -94,6 +94,26 @@ class PerpetualLink:
                 f"{self.environment.host} has no perpetual contract {trading_pair}; use one that "
                 f"'tegro perp contracts --env {self.environment.name}' lists"
             ) from None
+
+    async def find_pair(self, symbol: str) -> str | None:
+        """Return the Hummingbot pair of a contract, looked up once where it is not known; None if it does not trade.
+
+        Raises
+        ------
+        TegroError
+            If the venue cannot be asked.
+        """
+        if symbol not in self._pairs and symbol not in self._unlisted:
+            async with self._learning:
+                if symbol not in self._pairs:
+                    await self._read_contracts()
+                if symbol not in self._pairs:
+                    self._unlisted.add(symbol)
+        return self.pair_of(symbol)
+
+    async def _read_contracts(self) -> None:
+        async with self.borrowed() as client:
+            self.learn(await client.contracts(refresh=bool(self._contracts)))
 
     def symbol_of(self, trading_pair: str) -> str | None:
         """Return the venue's name of a pair's contract; None if it is not known yet."""

@@ -19,3 +19,6 @@ BALANCES_DEADLINE_SECS: Final = 20.0
 
 NO_PAYMENT: Final = -1
 """What stands for rate and amount where no funding was paid yet (Hummingbot's own convention)."""
+
+KEY_REFUSALS: Final = frozenset({-1022, -2014, -2015})
+"""Codes that say that key or signature are not right, or may not do this (dialect 1.9)."""

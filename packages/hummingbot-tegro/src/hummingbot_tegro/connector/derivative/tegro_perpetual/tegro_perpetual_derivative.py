@@ -22,7 +22,13 @@ from tegro.perpetual import (
     Rejected,
     Unknown,
 )
-from tegro.perpetual.events import AccountEvent, ChannelConnected, MarginCallEvent
+from tegro.perpetual.events import (
+    AccountEvent,
+    ChannelConnected,
+    ChannelDisconnected,
+    ListenKeyExpired,
+    MarginCallEvent,
+)
 from tegro.perpetual.events import OrderUpdate as OrderEvent
 from tegro.perpetual.stream import PerpetualEvent
 
@@ -238,6 +244,13 @@ class TegroPerpetualDerivative(TegroPerpetualAccount):
     async def _update_order_status(self) -> None:
         """Bring every live order up to date: one list of the open ones, and one request for each that is not in it."""
         await self._poll(list(self.in_flight_orders.values()))
+        # Those that were given up and turn up after all: what they have filled counts, and at once.
+        for order in list(self._order_tracker.lost_orders.values()):
+            try:
+                for update in await self._all_trade_updates_for_order(order):
+                    self._order_tracker.process_trade_update(update)
+            except TegroError as error:
+                self.logger().warning(f"The fills of the order {order.client_order_id} could not be read: {error}")
 
     async def _update_lost_orders_status(self) -> None:
         """Do the same for orders that Hummingbot gave up, while there are any."""
@@ -294,7 +307,11 @@ class TegroPerpetualDerivative(TegroPerpetualAccount):
             if fill is not None:
                 self._order_tracker.process_trade_update(trade_update(fill, tracked, self.trade_fee_schema()))
             if order.filled > tracked.executed_amount_base:
-                await self._book_fills(tracked, order)
+                try:
+                    await self._book_fills(tracked, order)
+                except TegroError:
+                    if not tracked.completely_filled_event.is_set():
+                        raise
             state = host_state(order)
             is_whole = order.filled <= tracked.executed_amount_base or tracked.completely_filled_event.is_set()
             if state is None or (state in ENDED and not is_whole):
@@ -390,6 +407,10 @@ class TegroPerpetualDerivative(TegroPerpetualAccount):
                 await self._update_order_status()
                 self._funding_fee_poll_notifier.set()
                 self._account_wanted.set()
+            case ChannelDisconnected() | ListenKeyExpired():
+                pass  # the stream comes back by itself, and says so
+            case _:
+                raise TypeError(f"no event of an account: {type(event).__name__}")
 
     # What an earlier run left
 
