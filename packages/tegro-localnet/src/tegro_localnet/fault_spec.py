@@ -15,6 +15,7 @@ MAX_DELAY_MS: Final = 600_000
 _MAX_PATTERN_CHARACTERS: Final = 200
 _MAX_RETRY_AFTER_SECS: Final = 3600
 _CONTROL_PATHS: Final = "/localnet"
+_API_KEY_CHARACTERS: Final = 64
 
 
 class FaultKind(StrEnum):
@@ -101,7 +102,10 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Localnet's own paths never fail.
     """
     wallet: str | None = None
-    """Only requests that name this wallet in path or body, frames of its channel, or its matches; None: of anybody."""
+    """Only requests that name this wallet in path or body, frames of its channel, or its matches; None: of anybody.
+
+    An API key of the perpetual venue works too: requests that carry it, frames of its account's user stream.
+    """
     action: str | None = None
     """Only frames of this action, such as `order_book_diff`; None: of any."""
     times: int | None = 1
@@ -167,11 +171,15 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             self.path is None or not self.path.startswith(_CONTROL_PATHS),
             "path must be one of the exchange: localnet's own paths never fail",
         )
-        if self.wallet is not None:
+        if self.wallet is not None and not _is_api_key(self.wallet):
             try:
                 read_address(self.wallet, "wallet")
             except Refused as refusal:
                 raise ValueError(str(refusal)) from refusal
+
+
+def _is_api_key(text: str) -> bool:
+    return len(text) == _API_KEY_CHARACTERS and text.isascii() and text.isalnum()
 
 
 _SPECIAL_DEFAULTS: Final = {

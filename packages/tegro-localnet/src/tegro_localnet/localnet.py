@@ -391,7 +391,12 @@ class Localnet:
         if self.config.perpetual is None or self._behind is not None:
             return None
         return PerpetualSide(
-            self.config.perpetual, self._clock_ms, self._rng, faults=self.faults, has_agents=self.config.agents
+            self.config.perpetual,
+            self._clock_ms,
+            self._rng,
+            faults=self.faults,
+            latency=self.conditions.latency,
+            has_agents=self.config.agents,
         )
 
     def _build_replay(self, tape: TapeSummary) -> Replay | None:

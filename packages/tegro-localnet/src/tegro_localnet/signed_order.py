@@ -1,7 +1,7 @@
 """The signed order as the venue sees it: its digest and its signer, worked out here and nowhere else.
 
-The client has an encoder of its own in `tegro.eip712`. This one stands on eth-abi and is held to the contract itself
-by tests (`hashOrder`), so that the two sides of the wire cannot share a mistake.
+The client has an encoder of its own in `tegro.eip712`. This one is held to the contract itself by tests (`hashOrder`),
+so that the two sides of the wire cannot share a mistake.
 """
 
 from functools import cached_property
@@ -84,11 +84,6 @@ class OrderForm(Struct, frozen=True, dict=True):
         """The hash of the encoded struct type (protocol 6.2)."""
         return keccak256(f"Order({','.join(f'{kind} {name}' for name, kind in self.members)})".encode())
 
-    @cached_property
-    def word_types(self) -> list[str]:
-        """The types of what is hashed: the type hash, then the members."""
-        return ["bytes32", *(kind for _, kind in self.members)]
-
 
 NEWEST_FORM: Final = OrderForm()
 
@@ -129,11 +124,16 @@ class SignedOrder(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def struct_hash(self) -> bytes:
         """The EIP-712 hash of the message without its domain."""
-        return keccak256(encode(self.form.word_types, (self.form.type_hash, *self.abi_fields)))
+        return keccak256(self.form.type_hash + b"".join(map(_word, self.abi_fields)))
 
     def order_hash(self, domain: Domain) -> bytes:
         """Return the digest that was signed, which is the order's identity off chain and on chain."""
         return domain.digest(self.struct_hash)
+
+
+def _word(value: str | int) -> bytes:
+    """Return an address, a number or a truth as the 32 bytes that are hashed: no member of an order has more."""
+    return value.to_bytes(32) if isinstance(value, int) else bytes.fromhex(value[2:]).rjust(32, b"\0")
 
 
 def cancel_digest(order_ids: list[str], user: str, domain: Domain) -> bytes:

@@ -162,6 +162,19 @@ def test_a_fund_that_is_too_small_deleverages_the_winner(bench: Any) -> None:
     assert bench.state.accounts[one].wallet_e8 == 0
 
 
+def test_the_wallet_of_an_isolated_position_does_not_save_the_cross_ones(bench: Any) -> None:
+    one, two = bench.account("6000", isolated="ETHUSDT"), bench.account("1000000")
+    bench.place(two, "sell", "10", "3000", symbol="ETHUSDT")
+    bench.place(one, "buy", "10", "3000", symbol="ETHUSDT")
+    bench.trade(one, two, "1", "50000")
+    price = bench.liquidation_price(one)
+    bench.index(str(price + 1))
+    assert bench.told(Liquidated) == []
+    bench.index(str(price - 1))
+    assert [event.order.symbol for event in bench.told(Liquidated)] == ["BTCUSDT"]
+    assert bench.position(one, symbol="ETHUSDT").isolated_wallet_e8 == 1500 * E8
+
+
 def test_the_fund_pays_what_an_account_owes_that_holds_nothing(bench: Any) -> None:
     one, two = bench.account("2520"), bench.account("1000000")
     bench.trade(one, two, "1", "50000")

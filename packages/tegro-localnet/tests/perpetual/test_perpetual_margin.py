@@ -170,6 +170,7 @@ def test_profit_that_is_not_realised_may_be_used_but_not_withdrawn(bench: Any) -
     bench.index("52000")
     margin = bench.margin(one)
     assert margin.available_e8 == margin.wallet_e8 + 1000 * E8 - 1300 * E8
+    assert margin.withdrawable_e8 == margin.wallet_e8 - 1300 * E8
     with pytest.raises(Rejected) as refusal:
         bench.do(c.Transfer(account_id=one, amount_e8=-margin.withdrawable_e8 - 1))
     assert refusal.value.code == -2018

@@ -85,11 +85,18 @@ class Ledger:
         if amount_wei < 0:
             message = f"a reservation cannot be negative, was {amount_wei}"
             raise ValueError(message)
+        if amount_wei == 0:
+            self.release(key)
+            return
+        holding = self._holding(wallet, token)
+        reservation = self._reservations.get(key)
+        if reservation is not None and reservation.holding is holding:
+            holding.reserved_wei += amount_wei - reservation.amount_wei
+            reservation.amount_wei = amount_wei
+            return
         self.release(key)
-        if amount_wei > 0:
-            holding = self._holding(wallet, token)
-            self._reservations[key] = _Reservation(holding, amount_wei)
-            holding.reserved_wei += amount_wei
+        self._reservations[key] = _Reservation(holding, amount_wei)
+        holding.reserved_wei += amount_wei
 
     def release(self, key: str) -> int:
         """End the reservation of a key and return its amount; zero where there is none."""

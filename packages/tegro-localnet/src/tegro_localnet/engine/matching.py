@@ -19,7 +19,7 @@ class Fill(Struct, frozen=True, gc=False):
     resting_price_e18: int
 
 
-class MatchResult(Struct, frozen=True):
+class MatchResult(Struct, frozen=True, gc=False):
     """The fills in the order they happened, and what is left of the incoming order."""
 
     fills: tuple[Fill, ...]

@@ -1,9 +1,9 @@
 """One market's resting orders in price-time priority."""
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 
 from msgspec import Struct, field
-from sortedcontainers import SortedDict
 
 from tegro.model import Side
 
@@ -24,12 +24,40 @@ class _Level(Struct):
     orders: dict[str, RestingOrder] = field(default_factory=dict)
 
 
+class _BookSide:
+    """The levels of one side, by rank: the better the price, the higher its rank. The rank is the price, or minus it.
+
+    A sorted list and a dictionary: trade happens near the end of the list, where a change moves few of its members.
+    """
+
+    __slots__ = ("levels", "ranks", "sign")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.ranks: list[int] = []
+        self.levels: dict[int, _Level] = {}
+
+    def opened(self, rank: int) -> _Level:
+        """Begin a level where there is none."""
+        insort(self.ranks, rank)
+        level = self.levels[rank] = _Level()
+        return level
+
+    def close(self, rank: int) -> None:
+        """Take out a level that is empty."""
+        del self.levels[rank]
+        if self.ranks[-1] == rank:
+            self.ranks.pop()
+        else:
+            del self.ranks[bisect_left(self.ranks, rank)]
+
+
 class OrderBook:
     """Two sides of sorted price levels; within a level the order that came first trades first."""
 
     def __init__(self) -> None:
-        self._bids = SortedDict()
-        self._asks = SortedDict()
+        self._bids = _BookSide(1)
+        self._asks = _BookSide(-1)
         self._orders: dict[str, RestingOrder] = {}
 
     def __contains__(self, order_id: str) -> bool:
@@ -50,27 +78,30 @@ class OrderBook:
         ValueError
             If its quantity is not positive or its id rests already.
         """
-        if order.quantity_wei <= 0 or order.order_id in self._orders:
-            message = f"order {order.order_id} cannot rest: {order.quantity_wei} wei, or it rests already"
+        order_id, quantity_wei = order.order_id, order.quantity_wei
+        if quantity_wei <= 0 or order_id in self._orders:
+            message = f"order {order_id} cannot rest: {quantity_wei} wei, or it rests already"
             raise ValueError(message)
-        side = self._levels(order.side)
-        level: _Level | None = side.get(order.price_e18)
+        side = self._side(order.side)
+        rank = order.price_e18 * side.sign
+        level = side.levels.get(rank)
         if level is None:
-            level = side[order.price_e18] = _Level()
-        level.orders[order.order_id] = order
-        level.total_wei += order.quantity_wei
-        self._orders[order.order_id] = order
+            level = side.opened(rank)
+        level.orders[order_id] = order
+        level.total_wei += quantity_wei
+        self._orders[order_id] = order
 
     def remove(self, order_id: str) -> RestingOrder | None:
         """Take an order out; None where it does not rest, so this may be repeated."""
         order = self._orders.pop(order_id, None)
         if order is not None:
-            levels = self._levels(order.side)
-            level: _Level = levels[order.price_e18]
+            side = self._side(order.side)
+            rank = order.price_e18 * side.sign
+            level = side.levels[rank]
             del level.orders[order_id]
             level.total_wei -= order.quantity_wei
             if not level.orders:
-                del levels[order.price_e18]
+                side.close(rank)
         return order
 
     def reduce(self, order: RestingOrder, quantity_wei: int) -> None:
@@ -78,34 +109,35 @@ class OrderBook:
         if quantity_wei == order.quantity_wei:
             self.remove(order.order_id)
             return
-        level: _Level = self._levels(order.side)[order.price_e18]
-        level.total_wei -= quantity_wei
+        side = self._side(order.side)
+        side.levels[order.price_e18 * side.sign].total_wei -= quantity_wei
         order.quantity_wei -= quantity_wei
 
     def best(self, side: Side) -> RestingOrder | None:
         """Return the order of one side that trades next; None where the side is empty."""
-        levels = self._levels(side)
-        if not levels:
+        own = self._side(side)
+        if not own.ranks:
             return None
-        level: _Level = levels.peekitem(-1 if side is Side.BUY else 0)[1]
-        return next(iter(level.orders.values()))
+        return next(iter(own.levels[own.ranks[-1]].orders.values()))
 
     def total_at(self, side: Side, price_e18: int) -> int:
         """Return what rests at a price, in wei; zero where there is no level."""
-        level: _Level | None = self._levels(side).get(price_e18)
+        own = self._side(side)
+        level = own.levels.get(price_e18 * own.sign)
         return 0 if level is None else level.total_wei
 
     def levels(self, side: Side) -> Iterator[tuple[int, int]]:
         """Yield (price, total) of one side from the highest price to the lowest."""
-        for price_e18, level in reversed(self._levels(side).items()):
-            yield price_e18, level.total_wei
+        own = self._side(side)
+        for rank in reversed(own.ranks) if side is Side.BUY else own.ranks:
+            yield rank * own.sign, own.levels[rank].total_wei
 
     def orders(self, side: Side) -> Iterator[RestingOrder]:
         """Yield the orders of one side in the order in which they would trade."""
-        items = self._levels(side).items()
-        for _, level in reversed(items) if side is Side.BUY else items:
-            yield from level.orders.values()
+        own = self._side(side)
+        for rank in reversed(own.ranks):
+            yield from own.levels[rank].orders.values()
 
-    def _levels(self, side: Side) -> SortedDict:
+    def _side(self, side: Side) -> _BookSide:
         # Two attributes and no dictionary: the hash of an enum member is computed in Python.
         return self._bids if side is Side.BUY else self._asks

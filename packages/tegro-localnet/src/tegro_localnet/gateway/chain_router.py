@@ -57,6 +57,9 @@ class ChainRouter:
             return await handlers[await self._chain_of(request)](request)
 
         handler = self._list_chains if same[0].path == _CHAIN_LIST else hand_on
+        if handler is hand_on and len(same) == 1:
+            # One chain answers whatever a request names, so nobody has to find out which one that is.
+            return same[0]
         return web.RouteDef(same[0].method, same[0].path, handler, same[0].kwargs)
 
     async def _list_chains(self, _: web.Request) -> web.Response:

@@ -11,9 +11,10 @@ from tegro_localnet.gateway.replies import Handler, answer
 from tegro_localnet.gateway.request_wallet import wallet_of
 from tegro_localnet.gateway.stream import STREAM_PATH
 from tegro_localnet.latency import LatencyRules
+from tegro_localnet.perpetual.gateway import fault_answers
 from tegro_localnet.rate_limits import RateLimiter
 
-_EXCHANGE_PATHS: Final = "/api/"
+_EXCHANGE_PATHS: Final = ("/api/", fault_answers.PATHS)
 _NS: Final = 10**9
 
 
@@ -47,7 +48,7 @@ class Pace:
             wallet = None if limits.per_wallet is None else await wallet_of(request)
             wait_ns = self._limiter.admit(request.remote, wallet, self._clock_ns())
             if wait_ns:
-                return _too_many(-(-wait_ns // _NS))
+                return _too_many(request.path, -(-wait_ns // _NS))
         delay_us = self._latency.of_request_us(request.path)
         if delay_us == 0:
             return await handler(request)
@@ -58,7 +59,9 @@ class Pace:
         return reply
 
 
-def _too_many(retry_after_secs: int) -> web.Response:
-    reply = answer({"error": f"too many requests: try again in {retry_after_secs} s"}, 429)
+def _too_many(path: str, retry_after_secs: int) -> web.Response:
+    is_perpetual = path.startswith(fault_answers.PATHS)
+    body: object = {"error": f"too many requests: try again in {retry_after_secs} s"}
+    reply = answer(fault_answers.fault_body(429) if is_perpetual else body, 429)
     reply.headers["Retry-After"] = str(retry_after_secs)
     return reply

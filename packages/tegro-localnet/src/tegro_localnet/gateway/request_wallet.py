@@ -1,10 +1,12 @@
-"""For which wallet a request is."""
+"""For which wallet or API key a request is."""
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
 from tegro.wire import decode
+from tegro_localnet.perpetual.gateway.fault_answers import PATHS as PERPETUAL_PATHS
+from tegro_localnet.perpetual.gateway.parameters import KEY_HEADER
 
 
 class _Body(Struct):
@@ -20,8 +22,13 @@ class _RawOrder(Struct):
 
 
 async def wallet_of(request: web.Request) -> str | None:
-    """Read a request to its end; return the wallet that its path or body names, in lower case; None: it names none."""
+    """Read a request to its end; return the wallet that its path or body names, in lower case; None: it names none.
+
+    On the perpetual paths, the API key stands for the wallet.
+    """
     body = await request.read() if request.can_read_body else b""
+    if request.path.startswith(PERPETUAL_PATHS):
+        return request.headers.get(KEY_HEADER, "").lower() or None
     wallet: str | None = request.match_info.get("wallet")
     if wallet is None and body:
         try:

@@ -83,6 +83,11 @@ class KeyRing:
         """Return the active listen key of an account; None where there is none."""
         return next((key for key, (owner, _) in self._listening.items() if owner == account_id), None)
 
+    def owners_of(self, listen_key: str) -> list[str]:
+        """Return the API keys, in lower case, of the account that a listen key is of; none where it is not active."""
+        owner, _ = self._listening.get(listen_key, (None, 0))
+        return [api_key.lower() for api_key, each in self._by_key.items() if each.account_id == owner]
+
     def expire(self, now_ms: int) -> list[str]:
         """Forget the listen keys whose time has come and return them."""
         ended = [key for key, (_, end_ms) in self._listening.items() if end_ms <= now_ms]

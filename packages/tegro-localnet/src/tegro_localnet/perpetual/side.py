@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from tegro_localnet.faults import FaultBoard
+from tegro_localnet.latency import LatencyRules
 from tegro_localnet.perpetual.agents import PerpetualCrowd
 from tegro_localnet.perpetual.config import PerpetualConfig
 from tegro_localnet.perpetual.gateway.doors import PerpetualDoors
@@ -27,6 +28,8 @@ class PerpetualSide:
         Returns the source of chance for a purpose.
     faults
         What goes wrong with frames of the streams.
+    latency
+        How long frames of the streams take.
     has_agents
         Whether test traders keep it alive.
 
@@ -43,9 +46,10 @@ class PerpetualSide:
         rng_of: Callable[[str], random.Random],
         *,
         faults: FaultBoard,
+        latency: LatencyRules,
         has_agents: bool,
     ) -> None:
-        self.venue: Final = PerpetualVenue(config, clock_ms, rng_of("perpetual keys"), faults)
+        self.venue: Final = PerpetualVenue(config, clock_ms, rng_of("perpetual keys"), faults, latency)
         self._doors: Final = PerpetualDoors(self.venue)
         self._crowd: Final = PerpetualCrowd(self.venue, rng_of("perpetual agents")) if has_agents else None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tegro_localnet.faults import FaultBoard
+from tegro_localnet.latency import LatencyRules
 from tegro_localnet.perpetual.api_keys import Credentials, KeyRing
 from tegro_localnet.perpetual.config import PerpetualConfig
 from tegro_localnet.perpetual.engine.account import Account
@@ -34,6 +35,8 @@ class PerpetualVenue:
         Draws the API keys.
     faults
         What goes wrong with frames of the streams; None: nothing.
+    latency
+        How long frames take; None: they go at once.
 
     Attributes
     ----------
@@ -55,6 +58,7 @@ class PerpetualVenue:
         clock_ms: Callable[[], int],
         rng: random.Random,
         faults: FaultBoard | None = None,
+        latency: LatencyRules | None = None,
     ) -> None:
         self.clock_ms: Final = clock_ms
         self.config: Final = config
@@ -63,7 +67,7 @@ class PerpetualVenue:
         )
         self.keys: Final = KeyRing(rng)
         self.tapes: Final = {symbol: MarketTape(market) for symbol, market in self.state.markets.items()}
-        self.hub: Final = StreamHub(faults)
+        self.hub: Final = StreamHub(faults, latency, self.keys.owners_of)
         self.feeds: Final = Feeds(self.hub, self.state.markets, self.tapes, self.keys.listen_key_of)
         self._ticked_ms = 0
 

@@ -93,7 +93,14 @@ async def private(x: ccxt.pro.binanceusdm) -> dict[str, object]:
     async def buy() -> None:
         await x.create_order(SYMBOL, "market", "buy", 0.001)
 
-    positions = await first(x.watch_positions, buy)
+    async def held() -> list[dict[str, object]]:
+        """Wait for a position; what the trades before have told of is flat."""
+        while True:
+            positions = [position for position in await x.watch_positions() if position["contracts"]]
+            if positions:
+                return positions
+
+    positions = await first(held, buy)
     return {
         "order": orders[-1]["symbol"],
         "fill": [fills[-1]["symbol"], fills[-1]["takerOrMaker"], fills[-1]["fee"]["currency"]],

@@ -6,11 +6,13 @@ which happens when the process that started it ends.
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -21,6 +23,8 @@ from tegro_localnet.chain.node.server import application
 from tegro_localnet.chain.node.store import BlockStore
 from tegro_localnet.errors import LocalnetError
 from tegro_localnet.journal.frames import Durability
+
+_OBJECTS_PER_COLLECTION: Final = 50_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +52,9 @@ async def _serve(methods: Methods, host: str, port: int) -> None:
         await site.start()
         stop = await _stop_signal()
         bound_port = runner.addresses[0][1]
+        # What was loaded stays; a settlement makes so many small objects that the collector would look again and again.
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_PER_COLLECTION)
         sys.stdout.write(msgspec.json.encode({"port": bound_port}).decode() + "\n")
         sys.stdout.flush()
         await stop.wait()

@@ -9,11 +9,13 @@ from eth.constants import CREATE_CONTRACT_ADDRESS, ZERO_ADDRESS
 from eth.exceptions import OutOfGas, Revert
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
+from eth.vm.forks.prague.state import PragueState
 from eth.vm.spoof import SpoofTransaction
 from eth_typing import Address, Hash32
 from eth_utils.exceptions import ValidationError
 from msgspec import Struct
 
+from tegro_localnet.chain.node.fast_code import FastComputation
 from tegro_localnet.chain.node.refusals import RpcRefusal, execution_reverted, invalid_input, out_of_gas
 
 # How close an estimate comes to the least gas that works: 1.5 percent, as geth's does.
@@ -22,12 +24,20 @@ _ESTIMATE_ERROR_PER_MILLE: Final = 15
 _CALL_STIPEND: Final = 2_300
 
 
+class LocalState(PragueState):
+    """Prague's, whose computations do everyday instructions at once."""
+
+    computation_class = FastComputation
+
+
 class LocalVM(PragueVM):
     """Prague, except that two blocks may carry the same second.
 
     A block is made for each transaction at once, as on the rollups that Tegro runs on. With strictly later seconds a
     burst of transactions would push the chain's clock ahead of the real one, and orders would expire early.
     """
+
+    _state_class = LocalState
 
     @classmethod
     def validate_header(cls, header: BlockHeaderAPI, parent_header: BlockHeaderAPI) -> None:

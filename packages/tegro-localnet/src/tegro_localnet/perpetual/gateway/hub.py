@@ -1,11 +1,13 @@
 """Who follows which stream (perpetual dialect 6)."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from tegro_localnet.events import Subscriber
 from tegro_localnet.faults import Fault, FaultBoard
+from tegro_localnet.latency import LatencyRules
 
 _END: Final = b""
 """Stands in a queue of frames: here the connection is closed."""
@@ -29,10 +31,10 @@ class Follower:
         self.streams: Final[dict[str, None]] = {}
         self.queue: Final = Subscriber()
 
-    def offer(self, frame: bytes, fault: Fault | None = None) -> None:
+    def offer(self, frame: bytes, fault: Fault | None = None, latency_us: int = 0) -> None:
         """Queue a frame, as it is or as a fault will have it."""
         if not self.queue.overflowed.is_set():
-            self.queue.offer(frame, fault)
+            self.queue.offer(frame, fault, latency_us)
 
     def close(self) -> None:
         """End the connection behind what already waits."""
@@ -51,10 +53,21 @@ class StreamHub:
     ----------
     faults : FaultBoard, optional
         What goes wrong with frames; None: nothing. The action of a frame is the kind of its event.
+    latency : LatencyRules, optional
+        How long frames take; None: they go at once.
+    owners_of : callable, optional
+        Returns the API keys (lower case) whose user stream a name is; none for a public stream.
     """
 
-    def __init__(self, faults: FaultBoard | None = None) -> None:
+    def __init__(
+        self,
+        faults: FaultBoard | None = None,
+        latency: LatencyRules | None = None,
+        owners_of: Callable[[str], list[str]] = lambda _: [],
+    ) -> None:
         self._faults: Final = faults
+        self._latency: Final = latency
+        self._owners_of: Final = owners_of
         self._streams: dict[str, dict[Follower, None]] = {}
 
     @property
@@ -92,13 +105,15 @@ class StreamHub:
         raw = msgspec.json.encode(event)
         wrapped = b'{"stream":' + msgspec.json.encode(name) + b',"data":' + raw + b"}"
         for follower in tuple(followers):
-            follower.offer(wrapped if follower.is_combined else raw, self._fault_for(follower, event))
+            latency_us = 0 if self._latency is None else self._latency.of_frame_us()
+            frame = wrapped if follower.is_combined else raw
+            follower.offer(frame, self._fault_for(follower, name, event), latency_us)
 
-    def _fault_for(self, follower: Follower, event: Any) -> Fault | None:  # noqa: ANN401 - any JSON
+    def _fault_for(self, follower: Follower, name: str, event: Any) -> Fault | None:  # noqa: ANN401 - any JSON
         if self._faults is None or not self._faults.has_frame_faults:
             return None
         first = event[0] if isinstance(event, list) else event
-        firing = self._faults.fire_frame(first["e"], (), may_reorder=not follower.queue.withholds)
+        firing = self._faults.fire_frame(first["e"], self._owners_of(name), may_reorder=not follower.queue.withholds)
         return None if firing is None else firing.fault
 
     def close(self, name: str) -> None:
