@@ -6,20 +6,19 @@ wheels. Prints one line for each step. At the first failure it prints one senten
 
 import hashlib
 import json
-import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from dist_contents import DISTRIBUTIONS, ROOT, build, problems
+from dist_contents import DISTRIBUTIONS, ROOT, Built, build, problems, run_hatchling
+from dist_environment import CheckFailedError, Environment, find_uv, require, run, step
 
 CONNECTORS: Final = {
     "tegro",
@@ -30,106 +29,33 @@ CONNECTORS: Final = {
     "tegro_perpetual_testnet",
 }
 COMMAND_LINE: Final = ("-m", "hummingbot.cli.main")
+PYTHONS: Final = ("3.12", "3.13")
+OLDER: Final = "0.0.1"
+LICENCES: Final = (
+    "import importlib.metadata as m\n"
+    "for d in m.distributions():\n"
+    "    t = d.metadata\n"
+    "    c = [x.split('::')[-1].strip() for x in t.get_all('Classifier') or () if x.startswith('License ::')]\n"
+    "    said = t.get('License-Expression') or ' / '.join(c) or (t.get('License') or '?').splitlines()[0]\n"
+    "    print(d.name, said, sep='\\t')"
+)
 READY_SECS: Final = 60.0
-FOREIGN_VARIABLES: Final = ("HUMMINGBOT", "TEGRO", "PYTHON", "HBOT", "CONFIG_PASSWORD", "VIRTUAL_ENV", "UV_", "PIP_")
 NEW_WALLET: Final = "from eth_account import Account; a = Account.create(); print(a.address, a.key.hex())"
 
 
-class CheckFailedError(Exception):
-    """One sentence on what was found."""
+def connectors(environment: Environment) -> set[str]:
+    """Return every connector that the Hummingbot of an environment knows."""
+    return set(re.findall(r"^\| (\w+)", environment.use(*COMMAND_LINE, "connect", "--all"), re.MULTILINE))
 
 
-class Environment:
-    """A clean virtual environment and a user of its own."""
-
-    def __init__(self, folder: Path, uv: Path, constraints: Path) -> None:
-        self.folder = folder
-        self._uv = uv
-        self._constraints = constraints
-        self.python = folder / "env" / "bin" / "python"
-        self.elsewhere = folder / "elsewhere"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
-        # The password guards nothing: the keys it encrypts are those of a local test chain.
-        self.variables = kept | {"HOME": str(folder / "user"), "COLUMNS": "200", "HBOT_PASSWORD": secrets.token_hex(8)}
-        for made in (self.elsewhere, folder / "user"):
-            made.mkdir(parents=True)
-        # The base interpreter, so that nothing of the workspace's own environment is seen.
-        base = sys._base_executable  # type: ignore[attr-defined]  # noqa: SLF001  the only name it has
-        run([uv, "venv", "--quiet", "--python", base, folder / "env"])
-
-    @property
-    def site_packages(self) -> Path:
-        """Where its packages are."""
-        return next((self.folder / "env" / "lib").glob("python*/site-packages"))
-
-    def install(self, *requirements: str | Path) -> None:
-        """Install with the versions of the lock file."""
-        build_settings = ROOT / ".bootstrap" / "build.cfg"
-        more = {"DIST_EXTRA_CONFIG": str(build_settings)} if build_settings.is_file() else {}
-        command: list[str | Path] = [
-            self._uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            self.python,
-            "-c",
-            self._constraints,
-        ]
-        run([*command, *requirements], env=os.environ | more)
-
-    def uninstall(self, name: str) -> None:
-        """Remove a distribution."""
-        run([self._uv, "pip", "uninstall", "--quiet", "--python", self.python, name])
-
-    def use(self, *arguments: str | Path, given: str = "", **variables: str) -> str:
-        """Run its Python somewhere else; return what it prints."""
-        return run([self.python, *arguments], env=self.variables | variables, cwd=self.elsewhere, given=given)
-
-    def tegro(self, *arguments: str | Path, given: str = "") -> str:
-        """Run its `tegro`."""
-        command = [self.python.with_name("tegro"), *arguments]
-        return run(command, env=self.variables, cwd=self.elsewhere, given=given)
-
-    def connectors(self) -> set[str]:
-        """Return every connector that its Hummingbot knows."""
-        return set(re.findall(r"^\| (\w+)", self.use(*COMMAND_LINE, "connect", "--all"), re.MULTILINE))
-
-
-def run(
-    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None, given: str = ""
-) -> str:
-    """Run a command that must succeed; return what it prints."""
-    done = subprocess.run(command, env=env, cwd=cwd, input=given, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        shown = " ".join(Path(word).name if Path(word).is_absolute() else str(word) for word in command[:8])
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it printed nothing"]
-        raise CheckFailedError(f"'{shown}' ended with {done.returncode}: {last[0]}")
-    return done.stdout
-
-
-def require(condition: object, sentence: str) -> None:
-    """Fail with a sentence unless something holds."""
-    if not condition:
-        raise CheckFailedError(sentence)
-
-
-def find_uv() -> Path:
-    """Return the uv that `scripts/bootstrap` uses."""
-    own = ROOT / ".bootstrap" / "uv" / "bin" / "uv"
-    found = shutil.which("uv")
-    require(own.is_file() or found, "uv is neither in .bootstrap nor on PATH: run scripts/bootstrap")
-    return own if own.is_file() else Path(str(found))
-
-
-def build_and_look(folder: Path) -> list[Path]:
-    """Build all files, check their contents; return the wheels."""
+def build_and_look(folder: Path) -> list[Built]:
+    """Build all files, check their contents; return them."""
     files = [build(distribution, folder) for distribution in DISTRIBUTIONS]
     found = [sentence for each in files for sentence in problems(each)]
     for sentence in found[:-1]:
         print(f"dist-check: {sentence}", file=sys.stderr)
     require(not found, found[-1] if found else "")
-    return [each.wheel for each in files]
+    return files
 
 
 def host_digest(environment: Environment) -> str:
@@ -195,24 +121,64 @@ def leftovers(environment: Environment, home: Path) -> list[str]:
     return named
 
 
+def older_plug_in(built: Built, folder: Path) -> Path:
+    """Build the plug-in of the checkout under an older number; return the wheel."""
+    source = built.sdist.parent.parent / "unpacked" / built.distribution.name / built.sdist.name.removesuffix(".tar.gz")
+    copied = shutil.copytree(source, folder / "source")
+    version = copied / "src" / built.distribution.import_name / "_version.py"
+    text, count = re.subn(r'"[^"]+"$', f'"{OLDER}"', version.read_text(), flags=re.MULTILINE)
+    require(count >= 1, "the version is not where it was")
+    version.write_text(text)
+    return run_hatchling(copied, "wheel", folder)
+
+
+def without_hummingbot(folder: Path, uv: Path, constraints: Path, wheels: list[Path], version: str) -> None:
+    """Install client and localnet on a Python, from wheels alone; let them talk to each other; list the licences."""
+    with step(f"client and localnet on Python {version}, wheels only, no compiler"):
+        python = run([uv, "python", "find", "--no-project", version]).strip()
+        environment = Environment(folder / f"python {version}", uv, constraints, python)
+        environment.install_wheels(*wheels)
+        with running_localnet(environment) as localnet:
+            listed = environment.tegro("markets", "--env", "localnet", rest_url=localnet["rest_url"])
+            require("WETH_USDC" in listed, f"the client does not list localnet's markets: {listed[-300:]!r}")
+    found = [line.split("\t") for line in environment.use("-c", LICENCES).splitlines()]
+    strict = [f"{name} ({licence})" for name, licence in found if re.search(r"(?<!L)GPL", licence)]
+    require(not strict, f"not compatible with Apache-2.0: {', '.join(strict)}")
+    unknown = [name for name, licence in found if licence == "?"]
+    require(not unknown, f"no licence is named by {', '.join(unknown)}")
+    print(f"dist-check: licences of {len(found)} packages: {', '.join(sorted({licence for _, licence in found}))}")
+
+
 def check(folder: Path, uv: Path) -> None:
     """Take all steps in a folder."""
     with step("six files built, contents and metadata right"):
-        wheels = build_and_look(folder / "dist")
+        built = build_and_look(folder / "dist")
+        wheels = [each.wheel for each in built]
+    with step("twine check"):
+        files = [file for each in built for file in (each.sdist, each.wheel)]
+        run([uv, "tool", "run", "--quiet", "twine", "check", "--strict", *files])
     constraints = folder / "constraints.txt"
     pins = re.findall(r"^[\w.\-\[\]]+==[^\\\n]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     constraints.write_text("\n".join(pins) + "\n")
     host = next(pin.strip() for pin in pins if pin.startswith("hummingbot=="))
 
+    for version in PYTHONS:
+        without_hummingbot(folder, uv, constraints, wheels[:2], version)
+
     with step(f"clean environment with stock {host}"):
         environment = Environment(folder / "host first", uv, constraints)
         environment.install(host)
-        stock, digest = environment.connectors(), host_digest(environment)
+        stock, digest = connectors(environment), host_digest(environment)
         require(stock, "the stock Hummingbot lists no connectors")
         require(not stock & CONNECTORS, "the stock Hummingbot knows tegro already")
     with step("our three wheels beside it, connectors registered"):
         environment.install(*wheels)
-        require(environment.connectors() == stock | CONNECTORS, "Hummingbot does not know the connectors of the wheel")
+        require(connectors(environment) == stock | CONNECTORS, "Hummingbot does not know the connectors of the wheel")
+    with step(f"downgraded to {OLDER}, upgraded again"):
+        environment.install(older_plug_in(built[-1], folder / "older"))
+        require(connectors(environment) == stock | CONNECTORS, "after a downgrade Hummingbot does not know tegro")
+        environment.install("--upgrade", *wheels)
+        require(connectors(environment) == stock | CONNECTORS, "after an upgrade Hummingbot does not know tegro")
     home = environment.folder / "home"
     environment.tegro("hummingbot", "init", home)
     with (
@@ -227,22 +193,17 @@ def check(folder: Path, uv: Path) -> None:
         environment.uninstall("hummingbot-tegro")
         left = [path.name for path in environment.site_packages.glob("hummingbot_tegro*")]
         require(not left, f"the uninstall leaves {', '.join(left)}")
-        require(environment.connectors() == stock, "after the uninstall Hummingbot's connectors are not as before")
+        require(connectors(environment) == stock, "after the uninstall Hummingbot's connectors are not as before")
         require(host_digest(environment) == digest, "a file of Hummingbot has been changed")
+    with step("the same environment, plug-in by pip, connectors registered again"):
+        environment.install_by_pip(*wheels)
+        require(connectors(environment) == stock | CONNECTORS, "installed by pip, Hummingbot does not know tegro")
     with step("the other order: plug-in before Hummingbot"):
         other = Environment(folder / "plug-in first", uv, constraints)
         other.install(*wheels)
         other.tegro("--help")
         other.install(host)
-        require(other.connectors() == stock | CONNECTORS, "installed after the plug-in, Hummingbot does not know tegro")
-
-
-@contextmanager
-def step(text: str) -> Iterator[None]:
-    """Print a line with the time it took when a step is done."""
-    started_secs = time.monotonic()
-    yield
-    print(f"dist-check: {text} ({time.monotonic() - started_secs:.1f} s)", flush=True)
+        require(connectors(other) == stock | CONNECTORS, "installed after the plug-in, Hummingbot does not know tegro")
 
 
 def main() -> int:

@@ -97,10 +97,10 @@ def build(distribution: Distribution, folder: Path) -> Built:
         With the end of hatchling's output, if it fails.
     """
     unpacked = folder / "unpacked" / distribution.name
-    sdist = _hatchling(distribution.folder, "sdist", folder)
+    sdist = run_hatchling(distribution.folder, "sdist", folder)
     with tarfile.open(sdist) as archive:
         archive.extractall(unpacked, filter="data")
-    wheel = _hatchling(unpacked / sdist.name.removesuffix(".tar.gz"), "wheel", folder)
+    wheel = run_hatchling(unpacked / sdist.name.removesuffix(".tar.gz"), "wheel", folder)
     return Built(distribution, sdist, wheel)
 
 
@@ -198,7 +198,14 @@ def _differences(name: str, found: Mapping[str, bytes], expected: Mapping[str, b
     )
 
 
-def _hatchling(source: Path, target: str, folder: Path) -> Path:
+def run_hatchling(source: Path, target: str, folder: Path) -> Path:
+    """Build the `target` (sdist or wheel) of a source tree below a folder; return the file.
+
+    Raises
+    ------
+    RuntimeError
+        With the end of hatchling's output, if it fails.
+    """
     made = folder / f"{target}-{source.name}"
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", made],

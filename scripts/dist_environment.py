@@ -1,0 +1,117 @@
+"""Clean environments outside the checkout, and the steps that are taken in them. Used by `scripts/dist_check.py`."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dist_contents import ROOT
+
+FOREIGN_VARIABLES: Final = ("HUMMINGBOT", "TEGRO", "PYTHON", "HBOT", "CONFIG_PASSWORD", "VIRTUAL_ENV", "UV_", "PIP_")
+
+
+class CheckFailedError(Exception):
+    """One sentence on what was found."""
+
+
+class Environment:
+    """A clean virtual environment and a user of its own."""
+
+    def __init__(self, folder: Path, uv: Path, constraints: Path, python: str | Path | None = None) -> None:
+        self.folder = folder
+        self._uv = uv
+        self._constraints = constraints
+        self.python = folder / "env" / "bin" / "python"
+        self.elsewhere = folder / "elsewhere"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
+        # The password guards nothing: the keys it encrypts are those of a local test chain.
+        self.variables = kept | {"HOME": str(folder / "user"), "COLUMNS": "200", "HBOT_PASSWORD": secrets.token_hex(8)}
+        for made in (self.elsewhere, folder / "user"):
+            made.mkdir(parents=True)
+        # The base interpreter, so that nothing of the workspace's own environment is seen.
+        base = python or sys._base_executable  # type: ignore[attr-defined]  # noqa: SLF001  the only name it has
+        run([uv, "venv", "--quiet", "--seed", "--python", base, folder / "env"])
+
+    @property
+    def site_packages(self) -> Path:
+        """Where its packages are."""
+        return next((self.folder / "env" / "lib").glob("python*/site-packages"))
+
+    def install(self, *requirements: str | Path) -> None:
+        """Install with the versions of the lock file."""
+        build_settings = ROOT / ".bootstrap" / "build.cfg"
+        more = {"DIST_EXTRA_CONFIG": str(build_settings)} if build_settings.is_file() else {}
+        command: list[str | Path] = [
+            self._uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            self.python,
+            "-c",
+            self._constraints,
+        ]
+        run([*command, *requirements], env=os.environ | more)
+
+    def install_wheels(self, *requirements: str | Path) -> None:
+        """Install without the lock file, from wheels alone, where no compiler can be found."""
+        command = [self._uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", self.python]
+        run([*command, *requirements], env=os.environ | {"CC": "/bin/false", "CXX": "/bin/false"})
+
+    def install_by_pip(self, *requirements: str | Path) -> None:
+        """Install by pip, with the versions of the lock file."""
+        run([self.python, "-m", "pip", "install", "--quiet", "-c", self._constraints, *requirements])
+
+    def uninstall(self, name: str) -> None:
+        """Remove a distribution."""
+        run([self._uv, "pip", "uninstall", "--quiet", "--python", self.python, name])
+
+    def use(self, *arguments: str | Path, given: str = "", **variables: str) -> str:
+        """Run its Python somewhere else; return what it prints."""
+        return run([self.python, *arguments], env=self.variables | variables, cwd=self.elsewhere, given=given)
+
+    def tegro(self, *arguments: str | Path, given: str = "", rest_url: str = "") -> str:
+        """Run its `tegro`, with a localnet's address if one is given."""
+        command = [self.python.with_name("tegro"), *arguments]
+        more = {"TEGRO_LOCALNET_REST_URL": rest_url} if rest_url else {}
+        return run(command, env=self.variables | more, cwd=self.elsewhere, given=given)
+
+
+def run(
+    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None, given: str = ""
+) -> str:
+    """Run a command that must succeed; return what it prints."""
+    done = subprocess.run(command, env=env, cwd=cwd, input=given, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        shown = " ".join(Path(word).name if Path(word).is_absolute() else str(word) for word in command[:8])
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it printed nothing"]
+        raise CheckFailedError(f"'{shown}' ended with {done.returncode}: {last[0]}")
+    return done.stdout
+
+
+def require(condition: object, sentence: str) -> None:
+    """Fail with a sentence unless something holds."""
+    if not condition:
+        raise CheckFailedError(sentence)
+
+
+def find_uv() -> Path:
+    """Return the uv that `scripts/bootstrap` uses."""
+    own = ROOT / ".bootstrap" / "uv" / "bin" / "uv"
+    found = shutil.which("uv")
+    require(own.is_file() or found, "uv is neither in .bootstrap nor on PATH: run scripts/bootstrap")
+    return own if own.is_file() else Path(str(found))
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Print a line with the time it took when a step is done."""
+    started_secs = time.monotonic()
+    yield
+    print(f"dist-check: {text} ({time.monotonic() - started_secs:.1f} s)", flush=True)
