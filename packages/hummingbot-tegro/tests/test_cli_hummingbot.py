@@ -146,10 +146,10 @@ def test_a_folder_that_is_no_home_is_one_sentence(installed_layout, tmp_path):
 def test_the_doctor_names_each_mend_and_fails_only_on_errors(small_host, home):
     well = small_host.run(*TEGRO, "doctor", "--home", home)
     assert (well.returncode, well.stderr) == (0, "")
-    (home / "conf" / "connectors" / "tegro_perpetual.yml").touch()
+    (home / "conf" / "connectors" / "tegro_moon.yml").touch()
     ill = small_host.run(*TEGRO, "doctor", "--home", home)
     assert ill.returncode == 1
-    assert f"mend: move {home}/conf/connectors/tegro_perpetual.yml to {home}/conf/removed: tegro" in ill.stdout
+    assert f"mend: move {home}/conf/connectors/tegro_moon.yml to {home}/conf/removed: tegro" in ill.stdout
 
 
 def test_the_client_starts_on_the_terminal_and_leaves_when_its_user_cancels(source_layout, home, terminal):
