@@ -1,6 +1,6 @@
 # Everything a person or a CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo test explore coverage test-system check format bench docs soak mutate dist-check lock clean
+.PHONY: help bootstrap demo test explore steady coverage test-system check format bench docs soak mutate dist-check lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -21,6 +21,10 @@ test: bootstrap ## all tests that need nothing but PyPI, a process per core; WOR
 
 explore: bootstrap ## ask each property test new questions, 1,000 at least; what fails becomes an @example
 	$(PYTEST) -m "hypothesis and not system and not soak" --hypothesis-profile=explore --timeout=0 $(ARGS)
+
+steady: bootstrap ## the whole of `make test` five times in a row, each time in another order
+	@for run in 1 2 3 4 5; do echo "== run $$run of 5"; \
+	  $(PYTEST) -m "not system and not soak" -n $(WORKERS) --dist loadfile -q -p randomly $(ARGS) || exit 1; done
 
 coverage: bootstrap ## every branch where money moves, covered: signing, outcomes, journal, books, approvals, candles
 	$(BIN)/coverage run --source=tegro -m pytest packages/tegro/tests tests/chaos -m "not system and not soak" -q $(ARGS)
