@@ -213,8 +213,8 @@ def test_the_chart_serves_the_six_documented_intervals(
     assert reply.status_code == (400 if interval in (60, 1800) else 200)
 
 
-def test_what_is_proposed_and_placed_has_the_documented_form(traded: dict[str, Any]) -> None:
-    program = traded["maker"]
+def test_what_is_proposed_and_placed_has_the_documented_form(localnet: Any, http: httpx.Client) -> None:
+    program = Program(localnet, http)
     proposal = program.generate("sell", "3100.25", "0.5")
     assert shape(proposal) == {"limit_order": PLACE_BODY, "sign_data": sign_data("Order", MESSAGE)}
     body, message = proposal["limit_order"], proposal["sign_data"]["message"]
@@ -233,8 +233,8 @@ def test_what_is_proposed_and_placed_has_the_documented_form(traded: dict[str, A
     assert Decimal(order["total"]) == Decimal("1550.125")
 
 
-def test_cancels_have_the_documented_form(traded: dict[str, Any], http: httpx.Client) -> None:
-    program = traded["maker"]
+def test_cancels_have_the_documented_form(localnet: Any, http: httpx.Client) -> None:
+    program = Program(localnet, http)
     order = program.place("sell", "3200", "0.5")
     proposal = program.generate_cancel(order["order_id"])
     message = {"orderIds": ["string"], "user": "string"}

@@ -17,6 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(180)
 
+DEADLINE_SECS: Final = 60
 AGREE: Final = "The four books agree to the last unit, fees included."
 INTERRUPTED: Final = (
     "Interrupted: the bot was stopped, its orders are cancelled, and nothing of the demo runs any more."
@@ -136,12 +137,23 @@ def test_a_demo_ends_at_a_number_of_fills(start_demo):
     assert 1 <= int(found[1]) < 10
 
 
+def first_fill(connection: sqlite3.Connection) -> tuple[str, int]:
+    """Wait for a fill of the bot, and return its trade's id and its price."""
+    deadline = time.monotonic() + DEADLINE_SECS
+    while True:
+        row = connection.execute("SELECT exchange_trade_id, price FROM TradeFill LIMIT 1").fetchone()
+        if row is not None:
+            return row
+        assert time.monotonic() < deadline, "the bot traded nothing"
+        time.sleep(0.05)
+
+
 def test_one_altered_row_of_hummingbots_database_fails_the_demo_and_is_named(start_demo):
-    demo = start_demo("--for", "10s", "--seed", "7")
-    demo.until("5 of 10 s")
+    demo = start_demo("--for", "20s", "--seed", "7")
+    demo.until("5 of 20 s")
     (database,) = (path for path in demo.files() if path.name == "tegro_demo.sqlite")
     with contextlib.closing(sqlite3.connect(database, timeout=20)) as connection:
-        ((trade_id, price),) = connection.execute("SELECT exchange_trade_id, price FROM TradeFill LIMIT 1").fetchall()
+        trade_id, price = first_fill(connection)
         connection.execute("UPDATE TradeFill SET price = price + 1 WHERE exchange_trade_id = ?", (trade_id,))
         connection.commit()
     assert demo.exit_code() == 1, demo.output

@@ -233,6 +233,18 @@ class Listener:
 
 
 @pytest.fixture
+def empty_books(localnet: BackgroundLocalnet) -> None:
+    """Begin without open orders and without matches that wait: another test of the module may have left some."""
+
+    async def clear() -> None:
+        venue = localnet.localnet.venue
+        venue.end_orders(list(venue.orders.open_orders()), code=611)
+        await localnet.localnet.settlement.settle_batch()
+
+    localnet.call(clear())
+
+
+@pytest.fixture
 async def api(localnet: BackgroundLocalnet) -> AsyncIterator[Api]:
     async with aiohttp.ClientSession() as session:
         yield Api(session, localnet.rest_url)

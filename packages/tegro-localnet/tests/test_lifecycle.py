@@ -7,6 +7,8 @@ import pytest
 
 from tegro_localnet.config import LocalnetConfig
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 FEE_BPS = 7
 
 

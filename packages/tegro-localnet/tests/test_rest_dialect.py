@@ -8,6 +8,8 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 ORDERS = "/api/v1/trading/market/orders"
 GOLDEN = Path(__file__).parents[2] / "tegro" / "tests" / "golden"
 CHAIN = 31337

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any
 from urllib.request import Request, urlopen
@@ -182,11 +183,23 @@ class RunningVenue:
         return self._runner.addresses[0][1]
 
 
+@pytest.fixture(scope="session")
+def a_venue() -> Callable[[], AbstractContextManager[RunningVenue]]:
+    """Return what starts a venue and stops it at the end of the block."""
+
+    @contextmanager
+    def start() -> Iterator[RunningVenue]:
+        running = RunningVenue()
+        yield running
+        running.stop()
+
+    return start
+
+
 @pytest.fixture(scope="module")
-def running_venue() -> Iterator[RunningVenue]:
-    running = RunningVenue()
-    yield running
-    running.stop()
+def running_venue(a_venue: Callable[[], AbstractContextManager[RunningVenue]]) -> Iterator[RunningVenue]:
+    with a_venue() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,13 @@ E8, E18 = 10**8, 10**18
 
 
 @pytest.fixture
+def running_venue(a_venue: Any) -> Iterator[Any]:
+    """Start a venue for each client: what they see of its history is told to the trade."""
+    with a_venue() as running:
+        yield running
+
+
+@pytest.fixture
 def quotes(running_venue: Any) -> Iterator[None]:
     """Let another account rest enough on both sides, for one test."""
     account_id = running_venue.new_key("10000000")["accountId"]

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -62,6 +63,22 @@ class Typist:
         """Wait for a question and type the answer to it."""
         self.wait_for(question)
         os.write(self._master, f"{text}\n".encode())
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C until the program ends, and return its exit code.
+
+        Once is not always enough: CPython's `input` overlooks a signal that comes after it has written the question and
+        before it waits for the answer. A person presses again.
+        """
+        deadline = time.monotonic() + DEADLINE_SECS
+        while True:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < deadline, self._shown
+            else:
+                return self.end()
 
     def end(self) -> int:
         """Wait for the end of the program and return its exit code."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tegro.journal import EntryState, SqliteJournal
+from tegro.signer import LocalSigner
 from tegro_localnet.fault_spec import Fault, FaultKind
 
 PLACE_PATH = "*/orders/place"
@@ -39,7 +40,7 @@ def clean_book(local, localnet):
     yield wallets.append
     for wallet in wallets:
         local.use(wallet)
-        local("order", "cancel", "--all")
+        local("order", "cancel", "--all", "--yes")
 
 
 def rest(local, wallet, side, quantity, price, *options):
@@ -63,7 +64,7 @@ def test_nothing_is_signed_unless_somebody_agrees(local, maker):
     assert (done.code, done.out) == (2, "")
     assert "buy 0.1 WETH at 2000, worth 200 USDC; it never expires" in done.err
     assert "say --yes" in done.err
-    assert local("orders", "--json").json == []
+    assert local("orders", "--status", "active", "--json").json == []
     assert local("order", "market", "WETH_USDC", "buy", "0.1").code == 2
     assert local("allowance", "approve", "USDC", "--cap", "999999").code == 2
     assert local("allowance", "revoke").code == 2
@@ -80,9 +81,8 @@ def test_a_person_can_say_yes_no_and_ctrl_c(local, maker, clean_book):
     assert "nothing was done" in said_no.shown
     interrupted = local.type_into(*order)
     interrupted.wait_for("Go on? [y/N]: ")
-    interrupted.process.send_signal(signal.SIGINT)
-    assert interrupted.end() == 130
-    assert local("orders", "--json").json == []
+    assert interrupted.interrupt() == 130
+    assert local("orders", "--status", "active", "--json").json == []
     said_yes = local.type_into(*order)
     said_yes.answer("Go on? [y/N]: ", "y")
     said_yes.wait_for("accepted as")
@@ -188,7 +188,7 @@ def test_a_limit_maker_an_expiry_and_a_name(local, maker, taker, clean_book):
     assert crossing.code == 2
     assert "would trade at once" in crossing.err
     assert local("order", "place", "WETH_USDC", "sell", "0.1", "1000", "--yes", "--type", "ioc").code == 2
-    assert local("orders", "--json").json == []
+    assert local("orders", "--status", "active", "--json").json == []
 
 
 def test_an_order_of_unknown_fate_is_exit_code_3_and_is_found_again(local, localnet, maker, clean_book):
@@ -214,7 +214,7 @@ def test_the_next_order_first_takes_up_what_was_left_open(local, localnet, maker
     assert f"from an earlier run: order {order_hash} is at the venue as " in done.err
     assert is_in_journal(local, order_hash).state is EntryState.ACCEPTED
     assert local("order", "resume").out == "0 orders were left open\n"
-    cancelled = local("order", "cancel", order_hash, "--json")
+    cancelled = local("order", "cancel", order_hash, "--yes", "--json")
     assert (cancelled.code, cancelled.json["outcome"]) == (0, "cancelled")
 
 
@@ -231,18 +231,41 @@ def test_resume_tells_what_became_of_each(local, localnet, maker, clean_book):
 def test_cancel_by_id_by_market_and_all(local, maker):
     first = rest(local, maker, "buy", "0.1", "600")["order_id"]
     second = rest(local, maker, "buy", "0.1", "610")["order_id"]
-    assert local("order", "cancel", first) == (0, f"cancelled: {first}\n", "")
-    assert local("order", "cancel", "--all", "--market", "WBTC_USDC") == (0, "cancelled: nothing\n", "")
-    assert local("order", "cancel", "--all", "--market", "WETH_USDC") == (0, f"cancelled: {second}\n", "")
-    assert local("order", "cancel", first).code == 1
+    assert local("order", "cancel", first, "--yes") == (0, f"cancelled: {first}\n", "")
+    assert local("order", "cancel", "--all", "--market", "WBTC_USDC", "--yes") == (0, "cancelled: nothing\n", "")
+    assert local("order", "cancel", "--all", "--market", "WETH_USDC", "--yes") == (0, f"cancelled: {second}\n", "")
+    assert local("order", "cancel", first, "--yes").code == 1
     assert "--market goes with --all" in local("order", "cancel", first, "--market", "WETH_USDC").err
     assert local("order", "resolve", "0x12").code == 2
+
+
+def test_nothing_is_cancelled_unless_somebody_agrees(local, maker, clean_book):
+    clean_book(maker)
+    order_id = rest(local, maker, "buy", "0.1", "605")["order_id"]
+    statement = f"cancelling on localnet (localnet) from {LocalSigner(maker.key).address}: "
+    for named, words in (
+        ((order_id,), order_id),
+        (("--all",), "every open order"),
+        (("--all", "--market", "WETH_USDC"), "every open order on WETH_USDC"),
+    ):
+        refused = local("order", "cancel", *named)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"{statement}{words}; nobody can be asked here, so say --yes to agree" in refused.err
+    assert [each["order_id"] for each in local("orders", "--status", "active", "--json").json] == [order_id]
+    typist = local.type_into("order", "cancel", order_id)
+    typist.answer("Go on?", "n")
+    assert typist.end() == 1
+    assert "nothing was done" in typist.shown
+    typist = local.type_into("order", "cancel", order_id)
+    typist.answer("Go on?", "y")
+    assert typist.end() == 0
+    assert local("orders", "--status", "active", "--json").json == []
 
 
 def test_a_cancel_whose_reply_is_lost_is_exit_code_3(local, localnet, maker):
     order_id = rest(local, maker, "buy", "0.1", "500")["order_id"]
     localnet.faults.add(Fault(kind=FaultKind.DROP_REPLY, path="*/orders/cancel"))
-    lost = local("order", "cancel", order_id)
+    lost = local("order", "cancel", order_id, "--yes")
     assert lost.code == 3
     assert "cancelling again is safe" in lost.err
 
@@ -281,7 +304,7 @@ def test_follow_prints_lines_until_ctrl_c(local, maker, taker, wait_until, clean
         (("candles", "WETH_USDC", "1m", "--since", "yesterday"), "must be a date or time of ISO 8601"),
         (("order", "place", "WETH_USDC", "buy", "1", "2000", "--type", "market"), "tegro order market"),
         (("order", "place", "WETH_USDC", "buy", "0.0001", "2000", "--yes"), "must be worth at least 2 USDC"),
-        (("order", "market", "WETH_USDC", "buy", "x"), "quantity must be a number"),
+        (("order", "market", "WETH_USDC", "buy", "x"), "quantity must be a plain number such as 0.5"),
         (("verify", "--market", "WETH_USDC"), "go with --trade"),
         (("allowance", "approve"), "name a token and its --cap"),
         (("allowance", "approve", "USDC"), "no cap for USDC"),
