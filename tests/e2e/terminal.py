@@ -154,9 +154,9 @@ class HostClient(Terminal):
         area = range(ROWS - 1 - _INPUT_ROWS, ROWS - 1)
         self._wait(lambda: _squeezed(self._left_rows(area, _LEFT_COLUMNS)).startswith(_squeezed(text)), text)
 
-    def wait_for_reply(self, text: str) -> None:
-        """Wait until a text is in the output since the last command; blanks do not count, as above."""
-        self._wait(lambda: _squeezed(text) in _squeezed(self.reply()), text)
+    def wait_for_reply(self, text: str, *, times: int = 1) -> None:
+        """Wait until a text is so many times in the output since the last command; blanks do not count, as above."""
+        self._wait(lambda: _squeezed(self.reply()).count(_squeezed(text)) >= times, text)
 
     def reply(self) -> str:
         """Return the output since the last command, with the command."""

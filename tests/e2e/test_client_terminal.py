@@ -169,13 +169,17 @@ def every_bad_answer_is_asked_again(session: Session) -> None:
         session.answer_address(address)
         session.client.wait_for_reply(sentence)
     session.answer_address(wallet.checksum_address)
-    for key, sentence in (
-        (wallet.key[:-1], "a private key is 64 hex digits, with or without 0x before them"),
-        (wallet.key[:-1] + "g", "the given text is not (it is not shown here)"),
-        (session.stranger.key, f"belongs to the wallet {session.stranger.checksum_address}, not to"),
+    no_key = (
+        "a private key is 64 hex digits, with or without 0x before them, and as a number above zero and below "
+        "the order of the curve secp256k1; the given text is not (it is not shown here)"
+    )
+    for key, sentence, times in (
+        (wallet.key[:-1], no_key, 1),
+        (wallet.key[:-1] + "g", no_key, 2),
+        (session.stranger.key, f"belongs to the wallet {session.stranger.checksum_address}, not to", 1),
     ):
         session.answer_key(key)
-        session.client.wait_for_reply(sentence)
+        session.client.wait_for_reply(sentence, times=times)
     session.answer_key(wallet.key)
     for chain in ("polygon", "local"):
         session.answer_chain(chain)
