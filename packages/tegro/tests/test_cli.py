@@ -122,10 +122,10 @@ def test_an_order_from_approval_to_cancel(on_localnet, localnet):
     code, out, _ = on_localnet("book", "WETH_USDC")
     assert "2000.25" in out
     assert "1000.125" in on_localnet("balances", wallet=wallet)[1]
-    code, out, _ = on_localnet("order", "cancel", order_id, wallet=wallet)
+    code, out, _ = on_localnet("order", "cancel", order_id, "--yes", wallet=wallet)
     assert (code, out) == (0, f"cancelled: {order_id}\n")
-    assert on_localnet("order", "cancel", order_id, wallet=wallet)[0] == 1
-    assert on_localnet("order", "cancel", "--all", wallet=wallet)[1] == "cancelled: nothing\n"
+    assert on_localnet("order", "cancel", order_id, "--yes", wallet=wallet)[0] == 1
+    assert on_localnet("order", "cancel", "--all", "--yes", wallet=wallet)[1] == "cancelled: nothing\n"
 
 
 def test_a_signed_order_is_kept_in_the_journal_of_the_home(on_localnet, localnet, tmp_path):
@@ -140,7 +140,12 @@ def test_a_signed_order_is_kept_in_the_journal_of_the_home(on_localnet, localnet
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("order", "place", "WETH_USDC", "buy", "x", "1", "--yes"), "quantity must be a number, was 'x'"),
+        (
+            ("order", "place", "WETH_USDC", "buy", "x", "1", "--yes"),
+            "quantity must be a plain number such as 0.5, was 'x'",
+        ),
+        (("order", "place", "WETH_USDC", "buy", "1_000", "1", "--yes"), "quantity must be a plain number such as 0.5"),
+        (("order", "market", "WETH_USDC", "buy", "\uff11", "--yes"), "quantity must be a plain number such as 0.5"),
         (("order", "place", "WETH_USDC", "buy", "1", "2.001", "--yes"), "multiple of the tick size 0.01"),
         (("order", "cancel"), "give order ids to cancel, or --all"),
         (("order", "cancel", "1", "--all"), "give order ids to cancel, or --all"),

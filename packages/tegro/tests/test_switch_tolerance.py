@@ -8,11 +8,10 @@ import pytest
 
 from tegro.client import AsyncTegro
 from tegro.model import OrderRequest, OrderStatus, Side, TradeState
-from tegro.outcome import Accepted, Cancelled, CancelRejected, Rejected
+from tegro.outcome import Accepted, Cancelled, CancelRejected
 from tegro.signer import LocalSigner
 from tegro.stream import Connected, OrderEvent
-from tegro_localnet.config import LocalnetConfig
-from tegro_localnet.switches import CHOICES, FIXED, Switches
+from tegro_localnet.switches import CHOICES, FIXED
 
 DEADLINE_SECS = 60
 ALONE = [{name: choice} for name, choices in CHOICES.items() if name not in FIXED for choice in choices[1:]]
@@ -79,22 +78,4 @@ async def test_an_order_is_placed_matched_followed_and_cancelled(
         assert 10**12 < trade.timestamp_ms < 10**13
         assert (await taker.order(bid.order_id)).status is OrderStatus.CLOSED
         assert await maker.cancel([rest.order_id]) == Cancelled(cancelled=(rest.order_id,), not_cancelled=())
-        if typed_data == "local":
-            assert isinstance(await maker.cancel(["no-such-order"]), CancelRejected)
-
-
-@pytest.mark.parametrize("switches", [Switches(order_schema="no_expiry")])
-async def test_an_order_of_a_schema_that_the_venue_does_not_take_is_refused(environment_at, switches):
-    """The client signs the newest schema and nothing else: a venue of the older one turns it away."""
-    from tegro_localnet.localnet import Localnet
-
-    async with Localnet(LocalnetConfig(port=0, rpc_port=0, agents=False, switches=switches)) as old:
-        wallet = await old.new_wallet()
-        environment = environment_at(old.rest_url, old.rpc_url)
-        async with AsyncTegro(environment, signer=LocalSigner(wallet.key)) as client:
-            market = await client.market("WETH_USDC")
-            request = OrderRequest(market=market, side=Side.BUY, price=Decimal(2000), quantity=Decimal("0.5"))
-            outcome = await client.place(request)
-            assert isinstance(outcome, Rejected)
-            assert "order_hash does not belong" in outcome.reason
-            assert await client.orders() == []
+        assert isinstance(await maker.cancel(["no-such-order"]), CancelRejected)

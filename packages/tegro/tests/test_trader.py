@@ -19,6 +19,7 @@ from tegro.signer import LocalSigner
 from tegro_localnet.faults import Fault, FaultKind
 
 PLACE = "*/orders/place"
+GENERATE_CANCEL = "*/typedData/generateCancelOrder"
 DEADLINE_SECS = 20
 QUICK = ResolverPolicy(settle_secs=0.05, quiet_secs=0.02, give_up_secs=5.0)
 
@@ -296,6 +297,21 @@ async def test_an_order_and_a_cancel_may_be_built_by_the_venue_and_are_checked(c
     assert not record.is_open
 
 
+async def test_a_cancel_that_the_venue_proposes_none_for_was_refused(closing):
+    outcome = await closing(typed_data="server").cancel(["no-such-order"])
+    assert isinstance(outcome, CancelRejected)
+    assert (outcome.order_ids, outcome.not_found) == (("no-such-order",), True)
+    assert "Orders not found" in outcome.reason
+
+
+async def test_a_cancel_that_the_venue_has_no_time_for_may_be_repeated(closing, localnet):
+    client = closing(typed_data="server")
+    localnet.faults.add(Fault(kind=FaultKind.STATUS, path=GENERATE_CANCEL, times=None, status=429))
+    outcome = await client.cancel(["any-order"])
+    assert isinstance(outcome, CancelUnknown)
+    assert "HTTP 429" in outcome.cause
+
+
 # Open questions
 
 
@@ -360,8 +376,10 @@ async def test_a_second_life_of_the_journal_takes_up_what_was_left_open(closing,
     first = closing(key=key, journal=journal)
     await first.prepare([market])
     localnet.faults.add(Fault(kind=FaultKind.DROP_REPLY, path=PLACE, wallet=first.wallet.lower()))
+    hidden = localnet.faults.add(Fault(kind=FaultKind.HIDE, times=None))  # so that the first life cannot find out
     outcome = await first.place(limit(market, Side.BUY, "1500", "0.1"))
     await first.aclose()
+    localnet.faults.clear(hidden)
     second = closing(key=key, journal=journal)
     (resolution,) = await second.resume()
     assert isinstance(resolution, Accepted)

@@ -55,6 +55,43 @@ def test_what_is_no_number_is_refused_and_quoted(literal):
         decimal_of(msgspec.Raw(literal))
 
 
+@pytest.mark.parametrize(
+    "text", ["1_000", " 1", "1 ", "1\n", "\uff11\uff12", "\u0663", "0x10", "1e", ".", "--1", "1.2.3", "sNaN1"]
+)
+def test_what_only_python_takes_for_a_number_is_refused(text):
+    with pytest.raises(ValueError, match="expected a number on the wire, was"):
+        decimal_of(msgspec.Raw(f'"{text}"'.encode()))
+
+
+def test_a_text_that_is_nearly_a_number_is_refused_as_quickly_as_it_was_sent():
+    # Two ways to take the same digits would make this some hours of work.
+    with pytest.raises(ValueError, match="expected a number"):
+        decimal_of(msgspec.Raw(b'"' + b"1" * 1_000_000 + b'x"'))
+
+
+def is_json_number(text):
+    try:
+        return text == text.strip() and isinstance(json.loads(text), int | float)
+    except ValueError:
+        return False
+
+
+@given(st.text(st.sampled_from("0123456789.eE+-_ \u0663\uff11n"), max_size=8))
+def test_a_number_is_what_json_and_ascii_digits_make_of_it(text):
+    try:
+        value = decimal_of(msgspec.Raw(f'"{text}"'.encode()))
+    except ValueError:
+        assert not is_json_number(text)
+    else:
+        assert set(text) <= set("0123456789.eE+-")
+        assert value == Decimal(text)
+
+
+@pytest.mark.parametrize(("literal", "value"), [(b"1e-7", "0.0000001"), (b'"1e+2"', "100"), (b"1E21", "1E+21")])
+def test_an_exponent_is_read(literal, value):
+    assert decimal_of(msgspec.Raw(literal)) == Decimal(value)
+
+
 def test_a_long_text_is_not_quoted_whole():
     with pytest.raises(ValueError, match="expected a number") as refusal:
         decimal_of(msgspec.Raw(b'"' + b"x" * 10_000 + b'"'))

@@ -46,6 +46,7 @@ _STATUSES: Final = {
     "matched": OrderStatus.CLOSED,
     "completed": OrderStatus.CLOSED,
 }
+_SIDES: Final = {side.value: side for side in Side}
 _STATES: Final = {state.value: state for state in TradeState}
 
 
@@ -264,10 +265,10 @@ def _checked_level(level: BookLevel) -> BookLevel:
 
 
 def _side(text: str) -> Side:
-    try:
-        return Side(text.lower())
-    except ValueError:
-        raise ValueError(f"expected the side buy or sell, was {text[:20]!r}") from None
+    side = _SIDES.get(text.lower())
+    if side is None:
+        raise ValueError(f"expected the side buy or sell, was {text[:20]!r}")
+    return side
 
 
 def _is_buyer_maker(info: wire.TradeInfo) -> bool | None:
@@ -306,7 +307,8 @@ def _optional_number(literal: wire.NumberLiteral | UnsetType) -> Decimal:
 
 
 def _number(literal: wire.NumberLiteral) -> Decimal:
-    return _in_range(wire.decimal_of(literal))
+    value = wire.decimal_of(literal)
+    return value if _LEAST <= value < _TOO_MUCH else _in_range(value)
 
 
 def _in_range(value: Decimal) -> Decimal:

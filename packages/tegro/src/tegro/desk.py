@@ -11,13 +11,13 @@ from typing import Protocol
 
 from tegro import wire
 from tegro.eip712 import CancelMessage, Domain, OrderMessage, order_message
-from tegro.errors import Closed, InvalidInput, JournalFailure, NotConnected
+from tegro.errors import Closed, InvalidInput, JournalFailure, NotConnected, RateLimited, Refused
 from tegro.journal import Journal, JournalEntry
 from tegro.model import Chain, Market, OrderRequest
-from tegro.offered import check_offered_cancel, check_offered_order, place_body
+from tegro.offered import check_offered_cancel, check_offered_order, place_body, proposal_body
 from tegro.order_terms import require_value_wei
-from tegro.outcome import CancelOutcome, PlaceOutcome, Rejected
-from tegro.rest import RestClient
+from tegro.outcome import CancelOutcome, CancelUnknown, PlaceOutcome, Rejected
+from tegro.rest import RestClient, refused_cancel
 from tegro.settings import Environment
 from tegro.signer import Signer
 
@@ -127,13 +127,11 @@ class OrderDesk:
             raise InvalidInput("give at least one order id to cancel")
         domain = _domain(await self._pinned_chain())
         wallet = self._signer.address.lower()
+        message = CancelMessage(order_ids=unique, user=wallet, domain=domain)
         if self._environment.typed_data == "server":
-            offered = await self._rest.generate_cancel(
-                wire.GenerateCancelBody(order_ids=list(unique), user_address=wallet)
-            )
-            message = check_offered_cancel(offered, unique, user=wallet, domain=domain)
-        else:
-            message = CancelMessage(order_ids=unique, user=wallet, domain=domain)
+            refusal = await self._compare_offered(message)
+            if refusal is not None:
+                return refusal
         signature = await self._signer.sign_typed(message)
         return await self._rest.cancel(
             wire.CancelBody(user_address=wallet, order_ids=list(unique), signature=signature)
@@ -148,22 +146,25 @@ class OrderDesk:
             wire.CancelAllBody(chain_id=chain.id, wallet_address=wallet, signature=signature)
         )
 
+    async def _compare_offered(self, meant: CancelMessage) -> CancelOutcome | None:
+        """Compare a cancel with what the venue proposes; return its outcome where the venue proposes none."""
+        body = wire.GenerateCancelBody(order_ids=list(meant.order_ids), user_address=meant.user)
+        try:
+            offered = await self._rest.generate_cancel(body)
+        except RateLimited as error:
+            return CancelUnknown(order_ids=meant.order_ids, cause=str(error))
+        except Refused as error:
+            return refused_cancel(meant.order_ids, str(error))
+        check_offered_cancel(offered, meant.order_ids, user=meant.user, domain=meant.domain)
+        return None
+
     async def _order_message(self, request: OrderRequest, domain: Domain) -> OrderMessage:
         maker = self._signer.address
         # 63 bits: unique enough for any wallet, and it fits the signed column of a venue that should keep it in one.
         ours = order_message(request, maker=maker, domain=domain, salt=self._rng.getrandbits(63))
         if self._environment.typed_data == "local":
             return ours
-        offered = await self._rest.generate_order(
-            wire.GenerateOrderBody(
-                chain_id=request.market.chain_id,
-                wallet_address=maker,
-                market_symbol=request.market.symbol,
-                side=request.side.value,
-                price=wire.quoted(request.price),
-                amount=wire.quoted(request.quantity),
-            )
-        )
+        offered = await self._rest.generate_order(proposal_body(request, maker))
         return check_offered_order(offered, request, maker=maker, domain=domain)
 
     def _entry(self, request: OrderRequest, message: OrderMessage, signature: str) -> JournalEntry:

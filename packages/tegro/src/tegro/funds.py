@@ -92,8 +92,8 @@ class Shortfall(Struct, frozen=True, kw_only=True):
         )
 
 
-class _Hold(Struct, frozen=True, kw_only=True, dict=True):
-    """What one order holds. `live` and `filled` are in base."""
+class _Hold(Struct, kw_only=True, dict=True):
+    """What one order holds. `live` and `filled` are in base. Nothing but `news_at_ms` ever changes in one of these."""
 
     market: Market
     side: Side
@@ -265,17 +265,16 @@ class Funds:
             seen = None if order.is_done else self._hold_of(order)
         elif known.has_ended or order.filled < known.filled:
             return
+        elif order.filled == known.filled and not order.is_done and live_quantity(order) == known.live:
+            # Nothing of it has matched since, so it holds what its signed message says: the answer to most orders.
+            known.news_at_ms = self._clock_ms()
+            return
         else:
-            seen = self._updated(known, order)
+            seen = replace(
+                known, live=live_quantity(order), filled=order.filled, has_ended=order.is_done, cost_wei=None
+            )
         if seen is not None:
             self._holds.keep(order.order_hash, replace(seen, news_at_ms=self._clock_ms()))
-
-    def _updated(self, known: _Hold, order: Order) -> _Hold:
-        live = live_quantity(order)
-        is_unchanged = live == known.live and order.filled == known.filled and not order.is_done
-        # As long as nothing of it has matched, an order holds what its signed message says.
-        cost_wei = known.cost_wei if is_unchanged else None
-        return replace(known, live=live, filled=order.filled, has_ended=order.is_done, cost_wei=cost_wei)
 
     def refresh(self, reading: FundsReading) -> None:
         """Take over a reading. One that began before the last one of any of its tokens is ignored.

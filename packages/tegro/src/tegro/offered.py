@@ -5,6 +5,7 @@ other difference, in the message or around it, is refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Final
 
 import msgspec
@@ -40,15 +41,19 @@ def check_offered_order(reply: wire.OrderToSign, request: OrderRequest, *, maker
     InvalidInput
         If price or quantity of the request is off its step or out of range.
     """
+    meant = check_offered_form(reply, request, maker=maker, domain=domain)
+    raw_order_data = _members(reply.limit_order.raw_order_data, "raw_order_data")
+    _require_same_members("raw_order_data", raw_order_data, _message_of(meant), meant.schema.fields)
+    _require_same_body(reply.limit_order, place_body(request, meant, None))
+    return meant
+
+
+def check_offered_form(reply: wire.OrderToSign, request: OrderRequest, *, maker: str, domain: Domain) -> OrderMessage:
+    """Compare what a wallet would sign, and not the body around it. Otherwise as `check_offered_order`."""
     offered = _members(reply.sign_data.message, "message")
     meant = order_message(request, maker=maker, domain=domain, salt=_salt(offered))
-    typed = meant.typed_data()
-    _require_same_frame(reply.sign_data, typed)
-    members = _object(typed["message"])
-    _require_same_members("message", offered, members, meant.schema.fields)
-    raw_order_data = _members(reply.limit_order.raw_order_data, "raw_order_data")
-    _require_same_members("raw_order_data", raw_order_data, members, meant.schema.fields)
-    _require_same_body(reply.limit_order, place_body(request, meant, None))
+    _require_same_frame(reply.sign_data, meant.typed_data())
+    _require_same_members("message", offered, _message_of(meant), meant.schema.fields)
     return meant
 
 
@@ -73,6 +78,18 @@ def check_offered_cancel(
     _require_same("cancel_order.order_ids", reply.cancel_order.order_ids, list(order_ids))
     _require_same("cancel_order.user_address", reply.cancel_order.user_address.lower(), user.lower())
     return meant
+
+
+def proposal_body(request: OrderRequest, maker: str) -> wire.GenerateOrderBody:
+    """Return the question for an order to sign (protocol 4.7)."""
+    return wire.GenerateOrderBody(
+        chain_id=request.market.chain_id,
+        wallet_address=maker,
+        market_symbol=request.market.symbol,
+        side=request.side.value,
+        price=wire.quoted(request.price),
+        amount=wire.quoted(request.quantity),
+    )
 
 
 def place_body(request: OrderRequest, message: OrderMessage, signature: str | None) -> wire.PlaceOrderBody:
@@ -107,7 +124,10 @@ def _require_same_frame(offered: wire.SignData, meant: Mapping[str, object]) -> 
     types = _object(meant["types"])
     _require_same_names("types", offered.types, types)
     for name, fields in offered.types.items():
-        _require_same(f"types.{name}", [{"name": each.name, "type": each.type} for each in fields], types[name])
+        members = [{"name": each.name, "type": each.type} for each in fields]
+        # One by one: of two whole lists a sentence would show the beginnings, and the end is what was added in 2024.
+        for place, pair in enumerate(zip_longest(members, msgspec.convert(types[name], list[dict[str, str]]))):
+            _require_same(f"types.{name}[{place}]", *pair)
     domain_fields = tuple((each.name, each.type) for each in offered.types["EIP712Domain"])
     _require_same_members("domain", _members(offered.domain, "domain"), _object(meant["domain"]), domain_fields)
 
@@ -147,6 +167,10 @@ def _members(text: str | msgspec.Raw, where: str) -> Mapping[str, object]:
         return msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise SigningRefused(f"the venue offers a {where} that is no JSON object; nothing was signed") from None
+
+
+def _message_of(order: OrderMessage) -> Mapping[str, object]:
+    return _object(order.typed_data()["message"])
 
 
 def _object(value: object) -> Mapping[str, object]:

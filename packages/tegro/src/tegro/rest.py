@@ -290,8 +290,7 @@ class RestClient:
         if isinstance(answer, Lost):
             return CancelUnknown(order_ids=order_ids, cause=answer.cause)
         if answer.is_definite_refusal:
-            not_found = "not found" in answer.text.lower()
-            return CancelRejected(order_ids=order_ids, reason=answer.text, not_found=not_found)
+            return refused_cancel(order_ids, answer.text)
         if not answer.is_success:
             return CancelUnknown(order_ids=order_ids, cause=_told(answer))
         try:
@@ -331,6 +330,11 @@ class RestClient:
         # An empty list may come as null, as an empty book side does.
         rows = await self._get(path, query, list[Raw] | None)  # type: ignore[arg-type]
         return [_converted(path, convert_one, _decoded(path, row, shape)) for row in rows or ()]
+
+
+def refused_cancel(order_ids: tuple[str, ...], reason: str) -> CancelRejected:
+    """Return the outcome of a cancel that the venue refused for this reason (protocol 3.7)."""
+    return CancelRejected(order_ids=order_ids, reason=reason, not_found="not found" in reason.lower())
 
 
 def _page(page: int, page_size: int) -> dict[str, str]:

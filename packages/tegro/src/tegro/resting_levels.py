@@ -7,7 +7,6 @@ not be wrong: `tegro.convert` then makes every number at once.
 
 from collections.abc import Sequence
 from decimal import Decimal
-from operator import gt, lt
 from typing import Annotated, Final, overload, override
 
 from msgspec import Meta, Struct
@@ -94,34 +93,38 @@ def resting_levels(
         return (), ()
     texts = [level.price for level in levels]
     quantities = [level.quantity for level in levels]
-    joined = " ".join(["", *texts, *quantities, ""]).encode()
+    joined = f" {' '.join(texts)} {' '.join(quantities)} ".encode()
     if not _are_positive(joined, 2 * len(levels)):
         return None
     # Where all have their point at the same place, the order of the texts is that of the numbers.
     shape = joined[: len(texts[0]) + 1].translate(_EACH_DIGIT_AS_ZERO)
     is_uniform = joined.translate(_EACH_DIGIT_AS_ZERO).startswith(shape * len(texts) + b" ")
-    prices = texts if is_uniform else list(map(Decimal, texts))
-    count = len(bids)
-    best_bids = _best_first(Side.BUY, prices[:count], quantities[:count])
-    best_asks = _best_first(Side.SELL, prices[count:], quantities[count:])
+    if is_uniform:
+        return _best_first_sides(texts, quantities, len(bids))
+    return _best_first_sides(list(map(Decimal, texts)), quantities, len(bids))
+
+
+def _best_first_sides[P: (str, Decimal)](
+    prices: list[P], quantities: list[str], bids: int
+) -> tuple[RestingLevels, RestingLevels] | None:
+    best_bids = _best_first(Side.BUY, prices[:bids], quantities[:bids])
+    best_asks = _best_first(Side.SELL, prices[bids:], quantities[bids:])
     return None if best_bids is None or best_asks is None else (best_bids, best_asks)
 
 
-def _best_first(
-    side: Side, prices: Sequence[str] | Sequence[Decimal], quantities: Sequence[str]
-) -> RestingLevels | None:
-    is_better = gt if side is Side.BUY else lt
-    if prices and is_better(prices[-1], prices[0]):
+def _best_first[P: (str, Decimal)](side: Side, prices: list[P], quantities: list[str]) -> RestingLevels | None:
+    is_falling = side is Side.BUY
+    if prices and (prices[-1] > prices[0]) is is_falling:
         prices, quantities = prices[::-1], quantities[::-1]
-    return RestingLevels(side, prices, quantities) if all(map(is_better, prices, prices[1:])) else None
+    # Sorting what is in order already is quicker than comparing each price with the next.
+    is_in_order = sorted(prices, reverse=is_falling) == prices and len(set(prices)) == len(prices)
+    return RestingLevels(side, prices, quantities) if is_in_order else None
 
 
 def _are_positive(joined: bytes, count: int) -> bool:
     """Return whether so many texts, with a space before and after each, are plainly numbers above zero."""
     points = joined.translate(None, _DIGITS)
-    return (
-        not points.strip(b" .")
-        and points.count(b" ") == count + 1
-        and b".." not in points
-        and b"  " not in joined.translate(None, b"0.")
-    )
+    has_one_each = points == b" ." * count + b" "
+    if not has_one_each and (points.strip(b" .") or points.count(b" ") != count + 1 or b".." in points):
+        return False
+    return b"  " not in joined.translate(None, b"0.")

@@ -180,8 +180,9 @@ class Tegro(TegroBase):
     def prepare(self, markets: Iterable[Market]) -> None:
         """Do now what the first order on these markets would otherwise wait for. May be repeated.
 
-        It pins the exchange contract and the tokens, reads their decimals from the chain, reads the wallet's funds, and
-        takes up what the journal has left open. From then on an order is one HTTP request.
+        It takes up what the journal has left open, pins the exchange contract and the tokens, reads their decimals from
+        the chain, asks the venue in which form it takes orders, and reads the wallet's funds. From then on an order is
+        one HTTP request.
 
         Raises
         ------
@@ -208,8 +209,8 @@ class Tegro(TegroBase):
         AllowanceMissing
             If the exchange contract may not move enough. Nothing was signed.
         SigningRefused
-            If the venue is not what was pinned, proposes something else than what was meant, or the signer will not
-            sign. Nothing was sent.
+            If the venue is not what was pinned, takes orders in another form than the one that is signed here, proposes
+            something else than what was meant, or the signer will not sign. Nothing was sent.
         NotConnected
             If no connection could be made. The order did not leave this machine.
         """

@@ -64,7 +64,7 @@ class OrderTracking:
         self._is_watching = False
 
     def begin(self) -> None:
-        """Take up, beside everything else, what an earlier life of the journal has left open. Only the first call acts.
+        """Take up, beside everything else, what an earlier life of the journal has left open. Done once, if it works.
 
         Raises
         ------
@@ -72,8 +72,8 @@ class OrderTracking:
             If the journal cannot be read.
         """
         if not self._is_watching:
-            self._is_watching = True
             self._journal.compact(self._clock_ms() - KEPT_MS)
+            self._is_watching = True  # not before: where the journal fails, the next order must not go out unwatched
             self._spawn(self._resume())
             self._spawn(self._resolver.watch())
 

@@ -23,6 +23,7 @@ from tegro.market_orders import MarketOrders, MarketResult
 from tegro.market_plan import plan_market_order
 from tegro.model import (
     Balance,
+    Chain,
     Market,
     Order,
     OrderRequest,
@@ -33,6 +34,7 @@ from tegro.model import (
     round_down,
 )
 from tegro.order_book import OrderBook
+from tegro.order_form import OrderFormCheck
 from tegro.order_terms import expiry_time, minimum_value_wei
 from tegro.outcome import (
     Cancelled,
@@ -153,6 +155,7 @@ class Trader:
         self.contract = (
             TrustedContract(chain, node, fee_ceiling_wei=environment.fee_ceiling_wei) if node is not None else None
         )
+        self._form = OrderFormCheck(rest.generate_order, signer.address)
         self.maker_only = MakerOnlyWatch(on_taken=on_taken)
         self.funds = Funds(venue.known_market, clock_ms=clock_ms, max_age_secs=USELESS_SECS)
         self._checks = PreTrade(
@@ -191,7 +194,7 @@ class Trader:
             rest=rest,
             signer=signer,
             journal=journal,
-            chain_of=chain.for_market,
+            chain_of=self._chain_for,
             pinned_chain=chain.pinned,
             checks=self._checks,
             clock_ms=clock_ms,
@@ -213,11 +216,11 @@ class Trader:
 
     async def prepare(self, markets: Iterable[Market]) -> None:
         """Do now what the first order on these markets would wait for. See `AsyncTegro.prepare`."""
+        self.tracking.begin()
         given = list(markets)
         for market in given:
-            await self._chain.for_market(market)
+            await self._chain_for(market)
         await self._checks.read({token for market in given for token in (market.base, market.quote)})
-        self.tracking.begin()
 
     # Orders
 
@@ -321,6 +324,13 @@ class Trader:
         return receipt
 
     # Inside
+
+    async def _chain_for(self, market: Market) -> Chain:
+        """Return the chain to sign for, once everything that must hold of it and of the market was seen to hold."""
+        chain = await self._chain.for_market(market)
+        if self._environment.typed_data == "local":  # else each order is compared with the venue's own
+            await self._form.require(market, chain)
+        return chain
 
     async def _place_part(self, request: OrderRequest) -> PlaceOutcome:
         self.tracking.begin()

@@ -1,12 +1,16 @@
 """Shared: a clock that a test moves, and a venue in this process whose list of trades and stream a test decides."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
 import pytest
+from candle_follower import M1, START_MS, Follower
 
+from tegro.candles import CandleFeed
 from tegro.errors import Refused
 from tegro.events import Connected, Disconnected, Lagged, StreamEvent, TradeEvent
 from tegro.model import PRICE_DECIMALS, ChartBar, Market, Trade, TradeState, unscaled
@@ -213,3 +217,30 @@ def make_clock() -> Callable[[int], Clock]:
 @pytest.fixture
 def make_venue(market: Market) -> Callable[[Clock], FakeVenue]:
     return lambda clock: FakeVenue(market, clock)
+
+
+@pytest.fixture
+def clock(make_clock):
+    return make_clock(START_MS)
+
+
+@pytest.fixture
+def venue(make_venue, clock):
+    return make_venue(clock)
+
+
+@pytest.fixture
+def follow(venue, clock):
+    """Start a feed whose candles are kept, and wait for its end."""
+
+    @asynccontextmanager
+    async def start(interval=M1, **options):
+        options = {"clock_ms": clock, "sleep": clock.sleep, "rng": random.Random(7)} | options
+        feed = CandleFeed(venue, venue.market, interval, **options)
+        follower = Follower(venue, feed)
+        async with feed:
+            yield follower
+        async with asyncio.timeout(DEADLINE_SECS):
+            await asyncio.wait({follower.task})
+
+    return start

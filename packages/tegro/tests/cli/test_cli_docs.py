@@ -2,14 +2,14 @@
 
 import re
 import shlex
-from pathlib import Path
 
+from doc_pages import ROOT, texts
 from eth_account import Account
 
 from tegro.verify.trading import FACTS
 
-PAGE = (Path(__file__).parents[4] / "docs" / "cli.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+BLOCKS = texts(ROOT / "docs" / "cli.md", "sh")
 
 
 def commands():

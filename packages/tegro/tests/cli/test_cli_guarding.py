@@ -75,7 +75,7 @@ def test_the_first_use_is_shown_and_a_changed_contract_stops_signing_until_it_is
     assert asked.code == 2
     assert OTHER in asked.out
     assert contract in asked.out
-    assert testnet("order", "cancel", "--all").code == 1
+    assert testnet("order", "cancel", "--all", "--yes").code == 1
     assert testnet("pins", "confirm", "--yes", "--json").json["changes"][0]["offered"] == contract
     place(testnet, "980")
 

@@ -53,7 +53,7 @@ def test_a_keystore_signs_with_a_password_from_the_environment_a_file_or_a_perso
     local.set(TEGRO_SIGNER=f"keystore:{keystore}")
     # To look, nobody needs the password.
     assert local("balances", "--json").code == 0
-    cancel = ("order", "cancel", "--all")
+    cancel = ("order", "cancel", "--all", "--yes")
     nobody = local(*cancel)
     assert (nobody.code, "nobody can be asked" in nobody.err) == (2, True)
     local.set(TEGRO_KEYSTORE_PASSWORD=PASSWORD)
@@ -134,7 +134,7 @@ async def test_a_web3signer_signs_and_its_password_is_not_shown(local, localnet)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]
     name = f"web3signer:http://me:hidden-word@127.0.0.1:{port}#{signer.address}"
-    process = local.start("order", "cancel", "some-id", "--signer", name)
+    process = local.start("order", "cancel", "some-id", "--yes", "--signer", name)
     try:
         out, err = await asyncio.to_thread(process.communicate, None, 60)
     finally:

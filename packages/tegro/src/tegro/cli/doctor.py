@@ -29,7 +29,6 @@ from tegro.errors import InvalidInput, TegroError
 
 if TYPE_CHECKING:
     from tegro.client import AsyncTegro
-    from tegro.journal import Journal
     from tegro.pins import Pins
     from tegro.settings import Environment
     from tegro.signer import Signer
@@ -103,17 +102,13 @@ def _signer(named: str | None) -> "tuple[Signer | None, Check]":
 
 
 def _journal(environment: str) -> Check:
-    from tegro.journal import UNRESOLVED, EntryState, SqliteJournal
+    from tegro.journal import UNRESOLVED, EntryState, read_entries
 
     path = journal_path(environment)
     if not path.exists():
         return Check(subject="journal", level=Level.OK, seen=f"none yet; it will be {path}")
     try:
-        journal: Journal = SqliteJournal(path)
-        try:
-            states = [entry.state for entry in journal.entries()]
-        finally:
-            journal.close()
+        states = [entry.state for entry in read_entries(path)]
     except TegroError as error:
         return Check(
             subject="journal", level=Level.ERROR, seen=str(error), advice="no order can be placed until it opens"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
@@ -80,6 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), 2)
     except TegroError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        # What is printed had no room; what the exit would try to print again has none either.
+        with suppress(OSError):
+            sys.stdout.close()
+        _fail(error.strerror or str(error), 1)
     except KeyboardInterrupt:
         sys.exit(130)
 

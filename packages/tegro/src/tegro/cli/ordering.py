@@ -1,9 +1,10 @@
 """Commands that trade: place, market, cancel, and finding out what became of orders."""
 
+import re
 import time
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from msgspec.structs import replace
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tegro.outcome import CancelOutcome
 
 app = typer.Typer(no_args_is_help=True, help="Place and cancel orders, and find out what became of them.")
+
+_PLAIN: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+"""A number as people write one. `Decimal` would also read `1_000`, digits of other scripts, and `NaN`."""
 
 SideArgument = Annotated[Side, typer.Argument()]
 Quantity = Annotated[str, typer.Argument(help="In base.")]
@@ -134,6 +138,7 @@ def cancel(
     *,
     every: Annotated[bool, typer.Option("--all", help="All open orders of the wallet on this chain.")] = False,
     on_market: MarketSymbol = None,
+    yes: Yes = False,
     signer: SignerName = None,
     env: EnvironmentName = "mainnet",
     chain: ChainName = None,
@@ -146,6 +151,8 @@ def cancel(
         raise InvalidInput("give order ids to cancel, or --all")
     if on_market is not None and not every:
         raise InvalidInput("--market goes with --all")
+    access = signing(env, chain, signer)
+    confirm(_cancel_statement(access, orders or [], on_market), is_agreed=yes)
 
     async def task(client: "AsyncTegro") -> "CancelOutcome":
         if orders and len(orders) == 1 and orders[0].startswith("0x"):
@@ -155,7 +162,7 @@ def cancel(
         await know_markets(client)
         return await client.cancel_all(await client.market(on_market) if on_market is not None else None)
 
-    finish(show_cancelled(signing(env, chain, signer).run(task), form_of(as_json=as_json)))
+    finish(show_cancelled(access.run(task), form_of(as_json=as_json)))
 
 
 @app.command()
@@ -207,12 +214,11 @@ def decimal_of(text: str, what: str) -> Decimal:
     Raises
     ------
     InvalidInput
-        If it is none; `what` names it.
+        If it is not written with ASCII digits and a point; `what` names it.
     """
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise InvalidInput(f"{what} must be a number, was {text!r}") from None
+    if not _PLAIN.fullmatch(text):
+        raise InvalidInput(f"{what} must be a plain number such as 0.5, was {text[:40]!r}")
+    return Decimal(text)
 
 
 async def know_markets(client: "AsyncTegro") -> None:
@@ -298,6 +304,11 @@ def _order_statement(access: "Access", request: OrderRequest, lifetime_secs: int
         f"a {request.order_type} order on {_where(access)}: {request.side} {plain(request.quantity)} "
         f"{market.base.symbol} at {plain(request.price)}, worth {value}; it {life}"
     )
+
+
+def _cancel_statement(access: "Access", orders: list[str], on_market: str | None) -> str:
+    named = ", ".join(orders) or (f"every open order on {on_market}" if on_market is not None else "every open order")
+    return f"cancelling on {_where(access)}: {named}"
 
 
 def _where(access: "Access") -> str:

@@ -232,12 +232,15 @@ def cancel(
     client_order_id: Annotated[str | None, typer.Argument(help="Your own name of the order.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All open orders of the contract.")] = False,
+    yes: Yes = False,
     env: EnvironmentName = "testnet",
 ) -> None:
     """Cancel an order, or all of a contract. Exit code 1: no such open order; 3: not known, may be repeated."""
     if (client_order_id is None) is not every:
         raise InvalidInput("give the client order id of one order, or --all")
     access = signing(env)
+    named = "every open order" if client_order_id is None else client_order_id
+    confirm(f"cancelling on {access.environment.host}: {named} of {symbol.upper()}", is_agreed=yes)
     if client_order_id is None:
         access.run(lambda client: client.cancel_all(symbol.upper()))
         tell(f"every open order of {symbol.upper()} is cancelled")

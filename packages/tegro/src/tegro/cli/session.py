@@ -14,6 +14,7 @@ from tegro.errors import InvalidInput
 
 if TYPE_CHECKING:
     from tegro.client import AsyncTegro
+    from tegro.journal import SqliteJournal
     from tegro.pins import FirstUse
     from tegro.settings import Environment
     from tegro.signer import Signer
@@ -46,14 +47,22 @@ class Access:
         The wallet; None for what needs none.
     keeps_record
         Whether signed orders are written into the journal of the home folder.
+    needs_record
+        Whether nothing is done where that journal cannot be opened. What only stops things goes on without it.
     """
 
     def __init__(
-        self, environment: "Environment", signer: "Signer | None" = None, *, keeps_record: bool = False
+        self,
+        environment: "Environment",
+        signer: "Signer | None" = None,
+        *,
+        keeps_record: bool = False,
+        needs_record: bool = True,
     ) -> None:
         self.environment = environment
         self.signer = signer
         self._keeps_record = keeps_record
+        self._needs_record = needs_record
 
     def run[T](self, task: "Callable[[AsyncTegro], Awaitable[T]]") -> T:
         """Run a task with a client and return what it returns."""
@@ -61,13 +70,12 @@ class Access:
 
     async def _run[T](self, task: "Callable[[AsyncTegro], Awaitable[T]]") -> T:
         from tegro.client import AsyncTegro
-        from tegro.journal import SqliteJournal
         from tegro.pins import pin_book
         from tegro.web3signer import Web3Signer
 
         environment = self.environment
         pins = pin_book(environment, pins_path())
-        journal = SqliteJournal(journal_path(environment.name)) if self._keeps_record else None
+        journal = self._open_journal() if self._keeps_record else None
         try:
             async with AsyncTegro(
                 environment,
@@ -83,6 +91,18 @@ class Access:
                 journal.close()
             if isinstance(self.signer, Web3Signer):
                 await self.signer.aclose()
+
+    def _open_journal(self) -> "SqliteJournal | None":
+        from tegro.errors import JournalFailure
+        from tegro.journal import SqliteJournal
+
+        try:
+            return SqliteJournal(journal_path(self.environment.name))
+        except JournalFailure as error:
+            if self._needs_record:
+                raise
+            tell(f"{error}; going on without it: an order that the venue does not list is not known then")
+            return None
 
 
 def public(environment: str, chain: str | None) -> Access:
@@ -106,6 +126,11 @@ def signing(environment: str, chain: str | None, signer: str | None) -> Access:
     """Return access that may sign; errors as in `public` and `open_signer`."""
     loaded = load_environment(environment, chain)
     return Access(loaded, open_signer(signer), keeps_record=True)
+
+
+def stopping(environment: str, chain: str | None, signer: str | None) -> Access:
+    """Return access that signs cancels, also where a full disk keeps the journal shut; errors as in `signing`."""
+    return Access(load_environment(environment, chain), open_signer(signer), keeps_record=True, needs_record=False)
 
 
 def load_environment(name: str, chain: str | None) -> "Environment":

@@ -11,7 +11,7 @@ from tegro.cli.asking import confirm
 from tegro.cli.ordering import know_markets
 from tegro.cli.output import Form, form_of, say, show_json, tell
 from tegro.cli.progress import progress
-from tegro.cli.session import Access, AsJson, ChainName, EnvironmentName, SignerName, Yes, signing
+from tegro.cli.session import Access, AsJson, ChainName, EnvironmentName, SignerName, Yes, stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def panic(
     It goes on where a step fails, and may be repeated. Orders that were signed outside this journal can only be
     cancelled at the venue; without an allowance they cannot settle either.
     """
-    access, form = signing(env, chain, signer), form_of(as_json=as_json)
+    access, form = stopping(env, chain, signer), form_of(as_json=as_json)
     has_node = access.environment.rpc_url is not None
     if not has_node:
         tell(f"no node is known (rpc_url of [{access.environment.name}]): nothing is done or read on chain")
@@ -67,7 +67,7 @@ def watchdog(
     chain: ChainName = None,
 ) -> None:
     """Watch a bot's heartbeat file and cancel every open order of the wallet when it stops. Runs until Ctrl-C."""
-    access = signing(env, chain, signer)
+    access = stopping(env, chain, signer)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     access.run(lambda client: _watch(client, heartbeat, timeout_secs))
 
@@ -100,9 +100,10 @@ def _say_report(report: "PanicReport", form: Form) -> None:
         tell(f"failed: {failure.step}: {failure.reason}")
     for order in report.still_open:
         tell(f"still open: {order.order_id} {order.side} {order.remaining:f} at {order.price:f}")
+    could = "could execute if its token were allowed again" if report.is_safe else "could still execute"
     for entry in report.still_possible:
         terms = f"{entry.side} {entry.quantity:f} at {entry.price:f}"
-        tell(f"could still execute: {entry.order_hash} {terms} ({entry.state})")
+        tell(f"{could}: {entry.order_hash} {terms} ({entry.state})")
     for state in report.still_allowed or ():
         tell(f"still allowed: {state.token.from_wei(state.allowance_wei):f} {state.token.symbol}")
     if report.still_allowed is None:

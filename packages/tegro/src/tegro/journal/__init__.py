@@ -8,7 +8,7 @@ became of it. An entry that is `signed`, `unknown` or `absent` may be live at th
 from tegro.journal.entry import OVER, UNRESOLVED, EntryState, JournalEntry
 from tegro.journal.memory import MemoryJournal
 from tegro.journal.protocol import Journal
-from tegro.journal.sqlite import Durability, SqliteJournal
+from tegro.journal.sqlite import Durability, SqliteJournal, read_entries
 
 __all__ = [
     "OVER",
@@ -19,4 +19,5 @@ __all__ = [
     "JournalEntry",
     "MemoryJournal",
     "SqliteJournal",
+    "read_entries",
 ]

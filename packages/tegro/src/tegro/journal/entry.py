@@ -84,18 +84,16 @@ class Change(Struct, frozen=True, kw_only=True):
 
 _REFUTABLE: Final = UNRESOLVED | {EntryState.REJECTED}
 """A refusal gives way to the proof that the venue has the order all the same."""
+_ADOPTABLE: Final = _REFUTABLE | {EntryState.ACCEPTED}
+"""An acceptance may be repeated: the contract's word for it (`SeenOnChain`) does not tell the venue's id."""
 
 ENDING: Final = Change(state=EntryState.ENDED, after=frozenset({EntryState.ACCEPTED}))
 
 
 def change_by(outcome: Resolution) -> Change:
-    """Return what an outcome does to an entry: the one table of transitions, with `ENDING`.
-
-    An acceptance may be repeated, since the contract's word for it (`SeenOnChain`) does not tell the venue's id.
-    """
+    """Return what an outcome does to an entry: the one table of transitions, with `ENDING`."""
     if isinstance(outcome, Accepted):
-        after = _REFUTABLE | {EntryState.ACCEPTED}
-        return Change(state=EntryState.ACCEPTED, after=after, order_id=outcome.order_id, detail="")
+        return Change(state=EntryState.ACCEPTED, after=_ADOPTABLE, order_id=outcome.order_id, detail="")
     if isinstance(outcome, SeenOnChain):
         detail = f"known to the exchange contract, {outcome.remaining_wei} base units remain"
         return Change(state=EntryState.ACCEPTED, after=_REFUTABLE, detail=detail)

@@ -66,14 +66,20 @@ class MemoryJournal:
         return next((entry for entry in newest_first if entry.client_order_id == client_order_id), None)
 
     def entries(
-        self, *, states: Collection[EntryState] = tuple(EntryState), maker: str | None = None
+        self,
+        *,
+        states: Collection[EntryState] = tuple(EntryState),
+        maker: str | None = None,
+        without_id: bool = False,
     ) -> list[JournalEntry]:
-        """Return the entries in these states, oldest first; of every wallet if `maker` is None."""
+        """Return the entries in these states, oldest first. See `Journal.entries`."""
         wallet = None if maker is None else maker.lower()
         return [
             entry
             for entry in self._open_entries().values()
-            if entry.state in states and (wallet is None or entry.maker.lower() == wallet)
+            if entry.state in states
+            and (wallet is None or entry.maker.lower() == wallet)
+            and not (without_id and entry.order_id is not None)
         ]
 
     def compact(self, before_ms: int) -> int:

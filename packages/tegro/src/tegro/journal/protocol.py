@@ -69,9 +69,16 @@ class Journal(Protocol):
         ...
 
     def entries(
-        self, *, states: Collection[EntryState] = tuple(EntryState), maker: str | None = None
+        self,
+        *,
+        states: Collection[EntryState] = tuple(EntryState),
+        maker: str | None = None,
+        without_id: bool = False,
     ) -> list[JournalEntry]:
-        """Return the entries in these states, oldest first; of every wallet if `maker` is None."""
+        """Return the entries in these states, oldest first; of every wallet if `maker` is None.
+
+        `without_id` leaves out those whose id at the venue is known.
+        """
         ...
 
     def compact(self, before_ms: int) -> int:

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -78,6 +79,10 @@ _COLUMNS: Final = JournalEntry.__struct_fields__
 _COLUMN_LIST: Final = ", ".join(_COLUMNS)
 _INSERT: Final = f"INSERT INTO orders ({_COLUMN_LIST}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
 _SELECT: Final = f"SELECT {_COLUMN_LIST} FROM orders "  # noqa: S608
+_BY_STATE: Final = """
+WHERE state IN (SELECT value FROM json_each(?)) AND maker = coalesce(?, maker) AND (NOT ? OR order_id IS NULL)
+ORDER BY sequence
+"""
 _UPDATE: Final = """
 UPDATE orders SET state = ?, order_id = coalesce(order_id, ?), detail = coalesce(?, detail), changed_at_ms = ?
 WHERE order_hash = ? AND state IN (SELECT value FROM json_each(?))
@@ -182,11 +187,14 @@ class SqliteJournal:
         return found[0] if found else None
 
     def entries(
-        self, *, states: Collection[EntryState] = tuple(EntryState), maker: str | None = None
+        self,
+        *,
+        states: Collection[EntryState] = tuple(EntryState),
+        maker: str | None = None,
+        without_id: bool = False,
     ) -> list[JournalEntry]:
-        """Return the entries in these states, oldest first; of every wallet if `maker` is None."""
-        condition = "WHERE state IN (SELECT value FROM json_each(?)) AND maker = coalesce(?, maker) ORDER BY sequence"
-        return self._select(condition, (_json(states), maker))
+        """Return the entries in these states, oldest first. See `Journal.entries`."""
+        return self._select(_BY_STATE, (_json(frozenset(states)), maker, int(without_id)))
 
     def compact(self, before_ms: int) -> int:
         """Remove what was over before a time, and give the space back to the disk. See `Journal.compact`.
@@ -228,7 +236,7 @@ class SqliteJournal:
         if not changed and self.find(order_hash) is None:
             raise never_recorded(order_hash)
 
-    def _select(self, condition: str, parameters: tuple[str | None, ...]) -> list[JournalEntry]:
+    def _select(self, condition: str, parameters: _Parameters) -> list[JournalEntry]:
         with self._using() as connection:
             rows = connection.execute(_SELECT + condition, parameters).fetchall()
         return [_entry_of(row) for row in rows]
@@ -252,6 +260,28 @@ class SqliteJournal:
                 yield self._connection
             except sqlite3.Error as error:
                 raise JournalFailure(f"the journal {self._path} cannot be used: {error}") from error
+
+
+def read_entries(path: Path) -> list[JournalEntry]:
+    """Return all entries of a journal's file, oldest first. Nothing is written: a bot may have it open meanwhile.
+
+    A file of an older version is read as it is; what it does not have yet keeps its default.
+
+    Raises
+    ------
+    JournalFailure
+        If the file is not there, is no journal, or was written by a newer version of this package.
+    """
+    try:
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_SECS)) as connection:
+            if not _require_known_version(connection, path):
+                return []
+            rows = connection.execute("SELECT * FROM orders ORDER BY sequence")
+            columns = [name for name, *_ in rows.description]
+            return [_entry_of(row, columns) for row in rows]
+    except (sqlite3.Error, msgspec.ValidationError) as error:
+        raise JournalFailure(f"{path} cannot be read as a journal: {error}") from error
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -311,11 +341,12 @@ def _give_back_space(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_SECS * 1000)}")
 
 
-def _entry_of(row: tuple[object, ...]) -> JournalEntry:
-    fields = dict(zip(_COLUMNS, row, strict=True))
-    return msgspec.convert(fields | {"cancel_wanted": bool(fields["cancel_wanted"])}, JournalEntry)
+def _entry_of(row: tuple[object, ...], columns: Sequence[str] = _COLUMNS) -> JournalEntry:
+    fields = dict(zip(columns, row, strict=True))
+    return msgspec.convert(fields | {"cancel_wanted": bool(fields.get("cancel_wanted"))}, JournalEntry)
 
 
-def _json(states: Collection[EntryState]) -> str:
+@lru_cache(maxsize=64)
+def _json(states: frozenset[EntryState]) -> str:
     """Return states as one SQL parameter, for `json_each`."""
     return msgspec.json.encode(list(states)).decode()

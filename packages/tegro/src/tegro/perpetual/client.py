@@ -274,6 +274,21 @@ class AsyncPerpetual:
         """Return an order by its owner's id; None where the venue knows none."""
         return await self.rest.order(symbol, client_order_id)
 
+    async def order_by_id(self, symbol: str, order_id: int) -> PerpetualOrder | None:
+        """Return an order by the venue's id; None where the venue knows none."""
+        return await self.rest.order_by_id(symbol, order_id)
+
+    async def orders(self, symbol: str, *, from_id: int, to_id: int) -> list[PerpetualOrder]:
+        """Return own orders of a contract between two of the venue's ids, oldest first, all pages.
+
+        Those that ended more than seven days ago may be left out.
+        """
+        found = page = await self.rest.orders(symbol, from_id=from_id)
+        while len(page) == 1000 and found[-1].order_id < to_id:
+            page = await self.rest.orders(symbol, from_id=found[-1].order_id + 1)
+            found = found + page
+        return [order for order in found if order.order_id <= to_id]
+
     async def open_orders(self, symbol: str | None = None) -> list[PerpetualOrder]:
         """Return the open orders; None means of every contract."""
         return await self.rest.open_orders(symbol)

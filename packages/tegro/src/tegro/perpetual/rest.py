@@ -274,10 +274,15 @@ class PerpetualRest:
 
     async def order(self, symbol: str, client_order_id: str) -> PerpetualOrder | None:
         """Return an order by its owner's id (4.3); None where the venue knows none. Other failures raise."""
+        return await self._find({"symbol": symbol, "origClientOrderId": client_order_id})
+
+    async def order_by_id(self, symbol: str, order_id: int) -> PerpetualOrder | None:
+        """Return an order by the venue's id (4.3); None where the venue knows none. Other failures raise."""
+        return await self._find({"symbol": symbol, "orderId": str(order_id)})
+
+    async def _find(self, query: Mapping[str, str]) -> PerpetualOrder | None:
         try:
-            told = await self._get_signed(
-                "v1/order", {"symbol": symbol, "origClientOrderId": client_order_id}, wire.OrderInfo
-            )
+            told = await self._get_signed("v1/order", query, wire.OrderInfo)
         except Refused as refused:
             if refused.code == _NO_SUCH_ORDER:
                 return None
@@ -287,6 +292,15 @@ class PerpetualRest:
     async def open_orders(self, symbol: str | None = None) -> list[PerpetualOrder]:
         """Return the open orders (4.9); None means of every contract."""
         rows = await self._get_signed("v1/openOrders", _named(symbol), list[wire.OrderInfo])
+        return [convert.order_of(row) for row in rows]
+
+    async def orders(self, symbol: str, *, from_id: int) -> list[PerpetualOrder]:
+        """Return own orders of a contract from a venue's id on, oldest first, at most 1,000 (4.9).
+
+        How long the venue lists an order that is over is its own affair: the last seven days are sure.
+        """
+        query = {"symbol": symbol, "orderId": str(from_id), "limit": "1000"}
+        rows = await self._get_signed("v1/allOrders", query, list[wire.OrderInfo])
         return [convert.order_of(row) for row in rows]
 
     async def fills(

@@ -218,8 +218,8 @@ class Resolver:
 
     # Inside
 
-    def _mine(self, states: frozenset[EntryState]) -> list[JournalEntry]:
-        entries = self._journal.entries(states=states, maker=self._maker)
+    def _mine(self, states: frozenset[EntryState], *, without_id: bool = False) -> list[JournalEntry]:
+        entries = self._journal.entries(states=states, maker=self._maker, without_id=without_id)
         return [entry for entry in entries if entry.chain_id == self._chain_id]
 
     def _take_up_cancels(self, entries: Iterable[JournalEntry]) -> None:
@@ -229,7 +229,7 @@ class Resolver:
 
     def _watched(self) -> list[JournalEntry]:
         """Return the orders that no list has shown."""
-        return [entry for entry in self._mine(_LIVE) if entry.order_id is None]
+        return self._mine(_LIVE, without_id=True)
 
     def _entry(self, order_hash: str) -> JournalEntry:
         entry = self._journal.find(order_hash)

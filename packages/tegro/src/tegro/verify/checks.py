@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tegro.verify import accounts, books, chains, markets, service
+from tegro.verify import accounts, books, chains, markets, proposals, service
 from tegro.verify.probe import Probe
 
 
@@ -57,4 +57,10 @@ CHECKS: Final = (
     Check("V18", "the stream takes a subscription, answers a ping and tells events", "8", service.stream_answers),
     Check("V19", "a bad request gets HTTP 400 and an error text", "3.7", service.refusal_names_its_error),
     Check("V20", "our EIP-712 domain is the contract's", "6.1", chains.domain_equals_the_contracts),
+    Check(
+        "V25",
+        "the venue proposes orders in the form that this project signs",
+        "4.7, 5.3, 6.2",
+        proposals.proposed_order_has_our_form,
+    ),
 )

@@ -133,6 +133,10 @@ class Probe:
         """
         return _body_of(await self.ask(path, query))
 
+    async def post(self, path: str, body: bytes) -> bytes:
+        """Return the body of a successful answer to a question that is put as a POST; errors as in `get`."""
+        return _body_of(await self._transport.post(path, body))
+
     async def chain_list(self) -> bytes:
         """Return the body of the chain list, asked for once."""
         return _body_of(await self._once(CHAIN_LIST, {}))

@@ -10,7 +10,7 @@ from tegro.wire.chart import ChartBar
 from tegro.wire.codec import decode, decode_event, encode
 from tegro.wire.events import Envelope, Subscription
 from tegro.wire.exchange import ChainInfo, MarketInfo, Ticker
-from tegro.wire.number import NumberLiteral, bare, decimal_of, quoted, text_of
+from tegro.wire.number import NumberLiteral, bare, decimal_of, is_decimal, quoted, text_of
 from tegro.wire.orderbook import BookDiff, DepthSnapshot, Level
 from tegro.wire.trading import (
     CancelAllBody,
@@ -62,6 +62,7 @@ __all__ = [
     "decode",
     "decode_event",
     "encode",
+    "is_decimal",
     "quoted",
     "text_of",
 ]

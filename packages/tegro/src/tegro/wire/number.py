@@ -4,7 +4,9 @@ Tegro writes amounts sometimes as JSON strings and sometimes as JSON numbers (pr
 either form untouched; `decimal_of` reads both, `quoted` and `bare` write the one that is wanted.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
+from typing import Final
 
 from msgspec import Raw
 
@@ -13,10 +15,21 @@ type NumberLiteral = Raw
 
 ZERO = Raw(b"0")
 
+_DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+"""Exponents occur: JSON numbers may have one, and the old connector wrote them into strings too (protocol 13.2).
+
+`Decimal` would also read spaces, underscores, digits of other scripts, and numbers that are not finite.
+"""
+
 
 def text_of(literal: NumberLiteral) -> str:
     """Return the digits of a literal without quotes."""
     return str(literal, "utf-8").strip('"')
+
+
+def is_decimal(text: str) -> bool:
+    """Return whether a text is a finite decimal number in ASCII digits, with or without sign, point and exponent."""
+    return _DECIMAL.fullmatch(text) is not None
 
 
 def decimal_of(literal: NumberLiteral) -> Decimal:
@@ -25,17 +38,13 @@ def decimal_of(literal: NumberLiteral) -> Decimal:
     Raises
     ------
     ValueError
-        If the text is no finite number; the message quotes it.
+        If the text is no decimal number in ASCII digits; the message quotes it.
     """
     text = text_of(literal)
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
+    if not _DECIMAL.fullmatch(text):
         message = f"expected a number on the wire, was {text[:80]!r}"
         raise ValueError(message)
-    return value
+    return Decimal(text)
 
 
 def quoted(value: Decimal | int | str) -> NumberLiteral:
