@@ -6,6 +6,7 @@ wheels. Prints one line for each step. At the first failure it prints one senten
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from dist_contents import DISTRIBUTIONS, ROOT, Built, build, problems, run_hatchling
-from dist_environment import CheckFailedError, Environment, find_uv, require, run, step
+from dist_environment import CheckFailedError, Environment, find_python, find_uv, require, run, step
 
 CONNECTORS: Final = {
     "tegro",
@@ -113,12 +114,23 @@ def connect(environment: Environment, home: Path, localnet: Mapping[str, str]) -
     require(re.search(r"USDC.*1234\.5", balance), f"Hummingbot's balance does not show the funds: {balance[-300:]!r}")
 
 
-def leftovers(environment: Environment, home: Path) -> list[str]:
-    """Return the files that the doctor says must go before an uninstall."""
-    said = environment.tegro("hummingbot", "doctor", "--home", home)
-    named = re.findall(r"before an uninstall: move (.+) out of", said)
-    require(named, "the doctor names no leftover before the uninstall")
-    return named
+def leave(environment: Environment, home: Path) -> None:
+    """Let the doctor take away what a Hummingbot without the plug-in would stop at, as the guide says."""
+    key_file = home / "conf" / "connectors" / "tegro_localnet.yml"
+    require(key_file.is_file(), "connect has written no key file")
+    environment.tegro("hummingbot", "doctor", "--home", home, "--before-uninstall", "--yes")
+    require(not key_file.exists(), "the doctor leaves a key file at which Hummingbot stops")
+    require((home / "conf" / "removed" / key_file.name).is_file(), "the doctor has lost a key file")
+
+
+def as_the_readme_says(environment: Environment, wheels: list[Path]) -> None:
+    """Run README's commands for a Hummingbot user as they stand, where an index has our three wheels as well."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    commands = next((block for block in blocks if "pip install" in block), "")
+    require(commands, "README has no commands for a Hummingbot user")
+    index = {"PIP_FIND_LINKS": " ".join(wheel.parent.as_uri() for wheel in wheels)}
+    path = f"{environment.python.parent}{os.pathsep}{environment.variables['PATH']}"
+    run(["bash", "-euc", commands], env=environment.variables | index | {"PATH": path}, cwd=environment.elsewhere)
 
 
 def older_plug_in(built: Built, folder: Path) -> Path:
@@ -135,18 +147,74 @@ def older_plug_in(built: Built, folder: Path) -> Path:
 def without_hummingbot(folder: Path, uv: Path, constraints: Path, wheels: list[Path], version: str) -> None:
     """Install client and localnet on a Python, from wheels alone; let them talk to each other; list the licences."""
     with step(f"client and localnet on Python {version}, wheels only, no compiler"):
-        python = run([uv, "python", "find", "--no-project", version]).strip()
-        environment = Environment(folder / f"python {version}", uv, constraints, python)
+        environment = Environment(folder / f"python {version}", uv, constraints, find_python(uv, version))
         environment.install_wheels(*wheels)
         with running_localnet(environment) as localnet:
             listed = environment.tegro("markets", "--env", "localnet", rest_url=localnet["rest_url"])
             require("WETH_USDC" in listed, f"the client does not list localnet's markets: {listed[-300:]!r}")
+    licences(environment)
+
+
+def licences(environment: Environment) -> None:
+    """Print which package has which licence; fail if one of them would bind whoever uses ours."""
     found = [line.split("\t") for line in environment.use("-c", LICENCES).splitlines()]
     strict = [f"{name} ({licence})" for name, licence in found if re.search(r"(?<!L)GPL", licence)]
     require(not strict, f"not compatible with Apache-2.0: {', '.join(strict)}")
     unknown = [name for name, licence in found if licence == "?"]
     require(not unknown, f"no licence is named by {', '.join(unknown)}")
-    print(f"dist-check: licences of {len(found)} packages: {', '.join(sorted({licence for _, licence in found}))}")
+    for shown in sorted({licence for _, licence in found}):
+        print(f"dist-check:   {shown}: {', '.join(sorted(name for name, licence in found if licence == shown))}")
+
+
+def beside_hummingbot(folder: Path, uv: Path, constraints: Path, built: list[Built], host: str) -> None:
+    """Install the plug-in beside a stock Hummingbot in every order, use it, and take it away again."""
+    wheels = [each.wheel for each in built]
+    with step(f"clean environment with stock {host}"):
+        environment = Environment(folder / "host first", uv, constraints)
+        environment.install(host)
+        stock, digest = connectors(environment), host_digest(environment)
+        require(stock, "the stock Hummingbot lists no connectors")
+        require(not stock & CONNECTORS, "the stock Hummingbot knows tegro already")
+
+    def require_ours(there: Environment, when: str) -> None:
+        require(connectors(there) == stock | CONNECTORS, f"{when} Hummingbot does not know tegro")
+
+    with step("our three wheels beside it, connectors registered"):
+        environment.install(*wheels)
+        require_ours(environment, "after the install")
+    with step(f"downgraded to {OLDER}, upgraded again"):
+        environment.install(older_plug_in(built[-1], folder / "older"))
+        require_ours(environment, "after a downgrade")
+        environment.install("--upgrade", *wheels)
+        require_ours(environment, "after an upgrade")
+    use_and_leave(environment, stock, digest)
+    with step("the same environment, by pip and README's commands as they stand, connectors registered again"):
+        as_the_readme_says(environment, wheels)
+        require_ours(environment, "installed by pip")
+    with step("the other order: plug-in before Hummingbot"):
+        other = Environment(folder / "plug-in first", uv, constraints)
+        other.install(*wheels)
+        other.tegro("--help")
+        other.install(host)
+        require_ours(other, "installed after the plug-in")
+
+
+def use_and_leave(environment: Environment, stock: set[str], digest: str) -> None:
+    """Connect to a localnet through Hummingbot, uninstall as the guide says; Hummingbot is as before and starts."""
+    home = environment.folder / "home"
+    environment.tegro("hummingbot", "init", home)
+    with (
+        running_localnet(environment) as localnet,
+        step("connect, key test and balance against the installed localnet; the doctor moves the key file away"),
+    ):
+        connect(environment, home, localnet)
+        leave(environment, home)
+    with step("plug-in uninstalled, Hummingbot as before"):
+        environment.uninstall("hummingbot-tegro")
+        left = [path.name for path in environment.site_packages.glob("hummingbot_tegro*")]
+        require(not left, f"the uninstall leaves {', '.join(left)}")
+        require(connectors(environment) == stock, "after the uninstall Hummingbot's connectors are not as before")
+        require(host_digest(environment) == digest, "a file of Hummingbot has been changed")
 
 
 def check(folder: Path, uv: Path) -> None:
@@ -161,49 +229,9 @@ def check(folder: Path, uv: Path) -> None:
     pins = re.findall(r"^[\w.\-\[\]]+==[^\\\n]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     constraints.write_text("\n".join(pins) + "\n")
     host = next(pin.strip() for pin in pins if pin.startswith("hummingbot=="))
-
     for version in PYTHONS:
         without_hummingbot(folder, uv, constraints, wheels[:2], version)
-
-    with step(f"clean environment with stock {host}"):
-        environment = Environment(folder / "host first", uv, constraints)
-        environment.install(host)
-        stock, digest = connectors(environment), host_digest(environment)
-        require(stock, "the stock Hummingbot lists no connectors")
-        require(not stock & CONNECTORS, "the stock Hummingbot knows tegro already")
-    with step("our three wheels beside it, connectors registered"):
-        environment.install(*wheels)
-        require(connectors(environment) == stock | CONNECTORS, "Hummingbot does not know the connectors of the wheel")
-    with step(f"downgraded to {OLDER}, upgraded again"):
-        environment.install(older_plug_in(built[-1], folder / "older"))
-        require(connectors(environment) == stock | CONNECTORS, "after a downgrade Hummingbot does not know tegro")
-        environment.install("--upgrade", *wheels)
-        require(connectors(environment) == stock | CONNECTORS, "after an upgrade Hummingbot does not know tegro")
-    home = environment.folder / "home"
-    environment.tegro("hummingbot", "init", home)
-    with (
-        running_localnet(environment) as localnet,
-        step("connect, key test and balance against the installed localnet, doctor"),
-    ):
-        connect(environment, home, localnet)
-        named = leftovers(environment, home)
-    with step("leftovers moved, plug-in uninstalled, Hummingbot as before"):
-        for file in named:
-            shutil.move(file, folder)
-        environment.uninstall("hummingbot-tegro")
-        left = [path.name for path in environment.site_packages.glob("hummingbot_tegro*")]
-        require(not left, f"the uninstall leaves {', '.join(left)}")
-        require(connectors(environment) == stock, "after the uninstall Hummingbot's connectors are not as before")
-        require(host_digest(environment) == digest, "a file of Hummingbot has been changed")
-    with step("the same environment, plug-in by pip, connectors registered again"):
-        environment.install_by_pip(*wheels)
-        require(connectors(environment) == stock | CONNECTORS, "installed by pip, Hummingbot does not know tegro")
-    with step("the other order: plug-in before Hummingbot"):
-        other = Environment(folder / "plug-in first", uv, constraints)
-        other.install(*wheels)
-        other.tegro("--help")
-        other.install(host)
-        require(connectors(other) == stock | CONNECTORS, "installed after the plug-in, Hummingbot does not know tegro")
+    beside_hummingbot(folder, uv, constraints, built, host)
 
 
 def main() -> int:

@@ -64,10 +64,6 @@ class Environment:
         command = [self._uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", self.python]
         run([*command, *requirements], env=os.environ | {"CC": "/bin/false", "CXX": "/bin/false"})
 
-    def install_by_pip(self, *requirements: str | Path) -> None:
-        """Install by pip, with the versions of the lock file."""
-        run([self.python, "-m", "pip", "install", "--quiet", "-c", self._constraints, *requirements])
-
     def uninstall(self, name: str) -> None:
         """Remove a distribution."""
         run([self._uv, "pip", "uninstall", "--quiet", "--python", self.python, name])
@@ -107,6 +103,29 @@ def find_uv() -> Path:
     found = shutil.which("uv")
     require(own.is_file() or found, "uv is neither in .bootstrap nor on PATH: run scripts/bootstrap")
     return own if own.is_file() else Path(str(found))
+
+
+def find_python(uv: Path, version: str) -> Path:
+    """Return an interpreter of a version, as `scripts/bootstrap` looks for one: PATH, pyenv, and last what uv fetches.
+
+    A pyenv shim on PATH names a version without having it; so each is asked.
+    """
+    named = [shutil.which(f"python{version}"), shutil.which("python3"), getattr(sys, "_base_executable", None)]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    candidates = [*filter(None, named), *sorted(pyenv.glob(f"versions/{version}*/bin/python"))]
+    found = next((path for each in candidates if (path := _interpreter(each, version))), None)
+    if found is None:
+        run([uv, "python", "install", "--quiet", version])
+        found = Path(run([uv, "python", "find", "--no-project", "--managed-python", version]).strip())
+    return found
+
+
+def _interpreter(candidate: str | Path, version: str) -> Path | None:
+    """Return the real path of an interpreter if it runs and has this version."""
+    question = "import sys; print('%d.%d' % sys.version_info[:2], sys._base_executable)"
+    done = subprocess.run([candidate, "-I", "-c", question], capture_output=True, text=True, check=False)
+    said, _, path = done.stdout.strip().partition(" ")
+    return Path(path) if done.returncode == 0 and said == version else None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from doc_pages import ROOT, read_blocks
 
 from tegro import Accepted, OrderRequest, Settings, Side, Tegro
 from tegro.journal import EntryState, SqliteJournal
@@ -15,18 +16,14 @@ from tegro.settings import FixedPins, _Table
 from tegro.signer import LocalSigner
 from tegro_localnet.faults import Fault, FaultKind
 
-ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "docs/client.md"
 PACKAGE = ROOT / "packages/tegro/README.md"
 MOST_LINES = 15
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(path: Path, language: str) -> list[tuple[int, str]]:
     """Return the fenced blocks of a page in a language, each with the number of its first line."""
-    text = path.read_text()
-    found = [match for match in _BLOCK.finditer(text) if match[1] == language]
-    return [(text.count("\n", 0, match.start(2)) + 1, match[2]) for match in found]
+    return [(block.line, block.text) for block in read_blocks(path) if block.language == language]
 
 
 def run(path: Path, parts: list[tuple[int, str]]) -> dict[str, object]:

@@ -1,57 +1,18 @@
-"""The first page runs as it stands, and no page names a command, a target or a file that does not exist."""
+"""No page names a command, a target or a file that does not exist."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import typer
+from doc_pages import PAGES, ROOT, without_blocks
 
 from tegro.cli.main import build_app
 from tegro.cli.plugins import add_commands
 
-ROOT = Path(__file__).parents[2]
-START = ROOT / "docs/get-started.md"
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("packages/*/README.md")])
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # In a block at the start of a line, or in running text between backquotes.
 _COMMAND = re.compile(r"(?:^|`)tegro ([a-z][^`\n#&<>|]*)", re.MULTILINE)
 _TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]+)?\)")
-
-
-def blocks(path, language):
-    """Return the fenced blocks of a page in a language."""
-    return [match[2] for match in _BLOCK.finditer(path.read_text()) if match[1] == language]
-
-
-@pytest.mark.timeout(240)
-def test_the_first_page_runs(localnet, tmp_path):
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("TEGRO_")}
-    variables |= {
-        "HOME": str(tmp_path),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "TEGRO_LOCALNET_REST_URL": localnet.rest_url,
-        "TEGRO_LOCALNET_RPC_URL": localnet.rpc_url,
-    }
-    (commands,), (program,) = blocks(START, "bash"), blocks(START, "python")
-    # A localnet of the reader's own has the default port; and nobody is there to say yes.
-    commands = commands.replace("tegro localnet fund", f"tegro localnet fund --url {localnet.rest_url}")
-    commands = re.sub(r"^(tegro allowance .*)$", r"\1 --yes", commands, flags=re.MULTILINE)
-    (tmp_path / "program.py").write_text(program)
-    done = subprocess.run(
-        ["bash", "-ec", f"{commands}\npython program.py"],
-        cwd=tmp_path,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "open: 0x" in done.stdout
-    assert "Cancelled(cancelled=('" in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +50,7 @@ def test_every_command_that_a_page_names_exists(page, root):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_that_a_page_links_to_exists(page):
-    missing = [link for link in _LINK.findall(_BLOCK.sub("", page.read_text())) if not (page.parent / link).exists()]
+    missing = [link for link in _LINK.findall(without_blocks(page.read_text())) if not (page.parent / link).exists()]
     assert missing == []
 
 
