@@ -1,7 +1,8 @@
 """Put small faults into the modules on which money depends, one at a time, and see whether their tests notice.
 
-Works in copies of the tree below a temporary folder; the checkout is only read. Prints each fault that no test noticed.
-Exit code 1 if less than nine tenths of a module's faults were noticed, 2 if its tests fail without a fault.
+The faults are made and the tests run by mutmut, in copies of the tree; the checkout is only read. mutmut leaves out
+whatever is decorated, so the decorators it stumbles over are written another way in the copy. Prints the faults that no
+test noticed. Exit code 1 if less than nine tenths of a module's faults were noticed, 2 if mutmut could not run.
 """
 
 import argparse
@@ -10,22 +11,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
-from mutants import Mutant, mutants
+import libcst as cst
+from libcst.helpers import get_full_name_for_node
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LEAST_NOTICED: Final = 0.9
-COPIED: Final = ("packages", "tests", "conftest.py", "pyproject.toml")
-SOURCES: Final = tuple(f"packages/{name}/src" for name in ("tegro", "tegro-localnet", "hummingbot-tegro"))
-NOTICED: Final = (1, 2, 3, 4, 5)
-"""What pytest exits with when a test failed or could not even be imported."""
+PACKAGES: Final = ("tegro", "tegro-localnet", "hummingbot-tegro")
+NOTICED: Final = ("killed", "timeout")
 
 
 @dataclass(frozen=True)
@@ -36,117 +34,157 @@ class Target:
     tests: tuple[str, ...]
 
 
-CLIENT, LOCALNET = "packages/tegro", "packages/tegro-localnet"
-_ENGINE: Final = f"{LOCALNET}/src/tegro_localnet/engine"
-_PERPETUAL: Final = f"{LOCALNET}/src/tegro_localnet/perpetual/engine"
+CLIENT: Final = "packages/tegro/tests"
+LOCALNET: Final = "packages/tegro-localnet/tests"
 TARGETS: Final = {
-    "eip712": Target((f"{CLIENT}/src/tegro/eip712.py",), (f"{CLIENT}/tests/test_eip712.py",)),
+    "eip712": Target(("tegro/eip712",), (f"{CLIENT}/test_eip712.py", f"{CLIENT}/test_eip712_spellings.py")),
     "outcome": Target(
-        (f"{CLIENT}/src/tegro/outcome.py", f"{CLIENT}/src/tegro/resolver/verdict.py"),
-        (f"{CLIENT}/tests/test_resolver.py", f"{CLIENT}/tests/test_resolver_simulation.py"),
+        ("tegro/outcome", "tegro/resolver/verdict"),
+        (f"{CLIENT}/test_verdict.py",),
     ),
-    "order_book": Target((f"{CLIENT}/src/tegro/order_book.py",), (f"{CLIENT}/tests/test_order_book.py",)),
-    "engine": Target(
-        (
-            *(f"{_ENGINE}/{name}.py" for name in ("ledger", "matching", "order_book")),
-            f"{LOCALNET}/src/tegro_localnet/lifecycle.py",
-        ),
-        tuple(
-            f"{LOCALNET}/tests/test_{name}.py"
-            for name in ("engine", "ledger", "core_twice", "lifecycle", "settled_elsewhere", "conservation")
-        ),
+    "order_book": Target(
+        ("tegro/order_book",), (f"{CLIENT}/test_order_book.py", f"{CLIENT}/test_order_book_memory.py")
     ),
     "margin": Target(
-        tuple(f"{_PERPETUAL}/{name}.py" for name in ("margin", "liquidation_price")),
+        tuple(f"tegro_localnet/perpetual/engine/{name}" for name in ("margin", "liquidation_price", "liquidation")),
         tuple(
-            f"{LOCALNET}/tests/perpetual/test_perpetual_{name}.py" for name in ("margin", "accounting", "liquidation")
+            f"{LOCALNET}/perpetual/test_perpetual_{name}.py"
+            for name in ("margin", "margin_rows", "margin_sums", "accounting", "liquidation", "forced", "no_price")
         ),
+    ),
+    "engine": Target(
+        tuple(f"tegro_localnet/engine/{name}" for name in ("ledger", "matching", "order_book")),
+        tuple(f"{LOCALNET}/test_{name}.py" for name in ("engine", "engine_lookups", "ledger")),
+    ),
+    "lifecycle": Target(
+        ("tegro_localnet/lifecycle",),
+        tuple(f"{LOCALNET}/test_{name}.py" for name in ("core_twice", "lifecycle_alone")),
     ),
 }
 
 
-class Copies:
-    """Copies of the tree, one for each worker, and the runs of tests in them."""
+_IN_A_HURRY: Final = """
+import resource
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self._free: SimpleQueue[Path] = SimpleQueue()
-        self._stamp = int(time.time())
-        for number in range(count):
-            copy = folder / str(number)
-            for name in COPIED:
-                source = ROOT / name
-                if source.is_dir():
-                    shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-                else:
-                    shutil.copy(source, copy / name)
-            self._free.put(copy)
+from hypothesis import Phase
 
-    def run(self, tests: Sequence[str], timeout_secs: float, module: str = "", mutant: Mutant | None = None) -> int:
-        """Run tests in a copy, with a mutant in the place of its module; return pytest's exit code, 1 for no end."""
-        copy = self._free.get()
-        try:
-            if mutant is not None:
-                self._write(copy / module, mutant.source)
-            return self._pytest(copy, tests, timeout_secs)
-        finally:
-            if mutant is not None:
-                self._write(copy / module, (ROOT / module).read_text())
-            self._free.put(copy)
+# A fault that never ends often takes all memory meanwhile, and is found out by that before its time is up.
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
-    def _write(self, path: Path, source: str) -> None:
-        path.write_text(source)
-        # Bytecode is known by size and second of its source, which two mutants may share.
-        self._stamp += 1
-        os.utime(path, (self._stamp, self._stamp))
-
-    @staticmethod
-    def _pytest(copy: Path, tests: Sequence[str], timeout_secs: float) -> int:
-        paths = os.pathsep.join(str(copy / source) for source in SOURCES)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
-        with subprocess.Popen(
-            command,
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": paths},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:
-            try:
-                return process.wait(timeout_secs)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                return 1
+# That a property fails is all that is asked; the smallest example of it would take minutes.
+settings.register_profile("mutate", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate))
+settings.load_profile("mutate")
+"""
 
 
-def check(name: str, copies: Copies, workers: int) -> bool:
-    """Try every mutant of a target; print what survived; return whether enough were noticed."""
+class _Plainly(cst.CSTTransformer):
+    """Writes decorated functions as plain ones, so that mutmut changes them too.
+
+    What is remembered would come from before the fault, so nothing is.
+    """
+
+    def leave_FunctionDef(  # noqa: N802  libcst's name
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef | cst.FlattenSentinel[cst.BaseStatement]:
+        """Return the function, and after it the property it becomes."""
+        names = [get_full_name_for_node(each.decorator) for each in original_node.decorators]
+        plain = updated_node.with_changes(decorators=())
+        match names:
+            case ["property" | "cached_property"]:
+                name = original_node.name.value
+                return cst.FlattenSentinel([plain, cst.parse_statement(f"{name} = property({name})")])
+            case ["lru_cache"]:
+                return plain
+            case _:
+                return updated_node
+
+
+def lay_out(folder: Path, target: Target) -> None:
+    """Copy what a target's tests need into a folder as mutmut wants it, with its settings."""
+    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / "packages" / package / "src", folder / "src", dirs_exist_ok=True, ignore=ignored)
+    tests = sorted({test.partition("/tests/")[0] + "/tests" for test in target.tests})
+    for name in ("tests/plugins", *tests):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    (folder / "conftest.py").write_text((ROOT / "conftest.py").read_text() + _IN_A_HURRY)
+    modules = [f"src/{module}.py" for module in target.modules]
+    for module in modules:
+        tree = cst.parse_module((folder / module).read_text())
+        (folder / module).write_text(tree.visit(_Plainly()).code)
+    settings = f"""
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = {modules}
+pytest_add_cli_args_test_selection = {list(target.tests)}
+pytest_add_cli_args = ["-p", "no:cacheprovider"]
+also_copy = ["conftest.py", "packages"]
+# Generous: a busy machine must not turn a survivor into a noticed one.
+timeout_constant = 10.0
+timeout_multiplier = 5.0
+"""
+    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + settings)
+
+
+class Mutmut:
+    """mutmut in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, *arguments: str) -> str:
+        """Run a command of mutmut and return what it printed; end the program if it fails."""
+        program = Path(sys.executable).with_name("mutmut")
+        command: list[str | Path] = [program, *arguments]
+        result = subprocess.run(
+            command, cwd=self._folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            lines = (result.stdout + result.stderr).splitlines()[-60:]
+            print("\n".join(lines), "mutate: mutmut failed, see above", sep="\n", file=sys.stderr)
+            raise SystemExit(2)
+        return result.stdout
+
+    def fates(self) -> dict[str, str]:
+        """Return what became of each fault: killed, timeout, survived, no tests and some more."""
+        lines = self("results", "--all", "true").splitlines()
+        return dict(line.strip().rsplit(": ", 1) for line in lines if ": " in line)
+
+
+def check(name: str, workers: int) -> bool:
+    """Try every fault of a target; print what survived; return whether enough were noticed."""
     target = TARGETS[name]
-    started_secs = time.monotonic()
-    if copies.run(target.tests, 600) != 0:
-        print(f"mutate: the tests of {name} fail without a fault", file=sys.stderr)
-        raise SystemExit(2)
-    # Generous: a busy machine must not turn a survivor into a noticed one.
-    timeout_secs = 60 + 10 * (time.monotonic() - started_secs)
-    enough = True
-    for module in target.modules:
-        faults = mutants((ROOT / module).read_text())
-
-        def survives(mutant: Mutant, module: str = module) -> bool:
-            return copies.run(target.tests, timeout_secs, module, mutant) not in NOTICED
-
+    folder = Path(tempfile.mkdtemp(prefix=f"tegro-mutate-{name}-"))
+    try:
+        lay_out(folder, target)
+        mutmut = Mutmut(folder)
+        mutmut("run", "--max-children", str(workers))
+        fates = mutmut.fates()
+        survived = [fault for fault, fate in fates.items() if fate not in NOTICED]
         with ThreadPoolExecutor(workers) as pool:
-            survived = [fault for fault, alive in zip(faults, pool.map(survives, faults), strict=True) if alive]
-        for mutant in survived:
-            print(f"  survived  {module.rpartition('/')[2]}:{mutant.line}  {mutant.fault}")
-        enough &= _report(module, len(faults), len(survived))
-    return enough
+            for shown in pool.map(lambda fault: mutmut("show", fault), survived):
+                print(_diff(shown))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    passed = [_report(module.replace("/", "."), fates) for module in target.modules]
+    return all(passed)
 
 
-def _report(module: str, count: int, survived: int) -> bool:
-    noticed = count - survived
-    print(f"{module.partition('/src/')[2]}: {noticed} of {count} noticed ({noticed / count:.1%})", flush=True)
-    return noticed >= LEAST_NOTICED * count
+def _diff(shown: str) -> str:
+    """Return the changed lines of a fault below its name and fate."""
+    lines = shown.splitlines()
+    return "\n".join(line for line in lines if line[:1] in "#+-" and line[:3] not in ("---", "+++"))
+
+
+def _report(module: str, fates: dict[str, str]) -> bool:
+    own = [fate for fault, fate in fates.items() if fault.rpartition(".")[0] == module]
+    if not own:
+        print(f"{module}: there is no code in it to put a fault into", flush=True)
+        return True
+    noticed = sum(fate in NOTICED for fate in own)
+    share = f"{noticed} of {len(own)} noticed ({noticed / len(own):.1%})"
+    print(f"{module}: {share}, {own.count('timeout')} of them by no end", flush=True)
+    return noticed >= LEAST_NOTICED * len(own)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -155,12 +193,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], help="default: all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
-    folder = Path(tempfile.mkdtemp(prefix="tegro-mutate-"))
-    try:
-        copies = Copies(folder, options.workers)
-        passed = [check(name, copies, options.workers) for name in options.targets or TARGETS]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    passed = [check(name, options.workers) for name in options.targets or TARGETS]
     return 0 if all(passed) else 1
 
 
