@@ -237,17 +237,11 @@ class Stub:
         """Send changes of the first pair's book, 5 levels a side; the last one leaves the next mark as the best bid."""
         dialect, count = request.match_info["dialect"], int(request.match_info["count"])
         mark, last_mark = next(self._marks[dialect])
-        changes = [self._change(f"{START_PRICE - 1}.{50 + number % 49}", number) for number in range(count - 1)]
-        changes.append(([(mark, "1"), (last_mark, "0")], []))
-        frames = [json.dumps(self._frame(dialect, *sides)) for sides in changes]
+        frames = [json.dumps(self._frame(dialect, *sides)) for sides in flood_of(count, mark, last_mark)]
         for each in list(self._sockets[dialect]):
             for frame in frames:
                 await each.send_str(frame)
         return web.json_response({"mark": mark})
-
-    def _change(self, best: str, number: int) -> tuple[Side, Side]:
-        bids = [(best, "0" if number % 2 else "1"), *((str(START_PRICE - 10 - step), "2") for step in range(4))]
-        return bids, [(str(START_PRICE + 10 + step), str(1 + number % 7)) for step in range(5)]
 
     def _frame(self, dialect: str, bids: Side, asks: Side) -> dict[str, Any]:
         symbol = self._symbols[0]
@@ -258,6 +252,17 @@ class Stub:
         rows = [[{"price": price, "quantity": quantity} for price, quantity in side] for side in (bids, asks)]
         data = {"symbol": f"{symbol}_USDC", "timestamp": now_ms() // 1000, "bids": rows[0], "asks": rows[1]}
         return {"action": "order_book_diff", "data": data}
+
+
+def flood_of(count: int, mark: str, last_mark: str) -> list[tuple[Side, Side]]:
+    """Return changes of bids and asks, 5 levels a side; the last one puts a mark in place of the mark before it."""
+    changes = [_change(f"{START_PRICE - 1}.{50 + number % 49}", number) for number in range(count - 1)]
+    return [*changes, ([(mark, "1"), (last_mark, "0")], [])]
+
+
+def _change(best: str, number: int) -> tuple[Side, Side]:
+    bids = [(best, "0" if number % 2 else "1"), *((str(START_PRICE - 10 - step), "2") for step in range(4))]
+    return bids, [(str(START_PRICE + 10 + step), str(1 + number % 7)) for step in range(5)]
 
 
 def now_ms() -> int:

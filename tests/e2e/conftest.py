@@ -213,6 +213,12 @@ def v2_house() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def perpetual_house() -> ModuleType:
+    """Return what plays the other side in the tests of perpetual bots, and compares their books."""
+    return _helper("perpetual_house")
+
+
+@pytest.fixture(scope="session")
 def chain_fills() -> Callable[..., Iterator[ChainFill]]:
     """Return what reads the contract's settlements of some orders, given by their hashes."""
     return _chain_fills

@@ -1,169 +1,198 @@
-"""A stock Hummingbot on localnet's perpetual venue: it quotes in hedge mode, pays funding, and is liquidated.
+"""Three controllers in one stock Hummingbot on localnet's perpetual venue, through funding, liquidation and trouble.
 
-At the end the database of the bot, the lists of the venue and the account say the same.
+One makes a market in hedge mode, one holds a position through three funding payments, and one, on an account of its
+own, is liquidated. At the end the database of the bot, the lists of the venue and the accounts say the same.
 """
 
 import asyncio
-import json
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import pytest
+import yaml
+from hummingbot.strategy_v2.models.executors import CloseType
 
 from tegro.model import Side
-from tegro.perpetual import (
-    Accepted,
-    ApiKey,
-    AsyncPerpetual,
-    PerpetualOrderRequest,
-    PositionMode,
-    PositionSide,
-    load_perpetual,
-)
+from tegro.perpetual import AsyncPerpetual, PositionMode, PositionSide
 
-NAME, SYMBOL = "tegro_perpetual_testnet", "ETHUSDT"
-MICRO = Decimal(10) ** -6
-
-
-def tell(localnet, path: str, **body: object) -> dict[str, str]:
-    """Use localnet's own paths of the perpetual venue."""
-    answer = httpx.post(f"{localnet.rest_url}/localnet/perpetual/{path}", json=body)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def rows(database: Path, query: str) -> list[tuple]:
-    """Return rows of the bot's database; none before it has made its tables, or while it writes."""
-    try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-            return connection.execute(query).fetchall()
-    except sqlite3.Error:
-        return []
-
-
-class Account:
-    """The bot's account and another one, through clients of their own."""
-
-    def __init__(self, bot, own: AsyncPerpetual, other: AsyncPerpetual) -> None:
-        self.bot = bot
-        self.own = own
-        self.other = other
-
-    async def until(self, condition: Callable[[], object], secs: float = 120) -> None:
-        """Wait until something is so, while the bot lives."""
-        deadline = asyncio.get_running_loop().time() + secs
-        while not await condition():
-            self.bot.require_alive()
-            if asyncio.get_running_loop().time() > deadline:
-                pytest.fail(f"it did not happen in time:\n{self.bot.log_tail()}")
-            await asyncio.sleep(0.1)
-
-    async def take(self, side: Side, quantity: str, price: str) -> None:
-        """Let the other account trade with the bot's quote."""
-        contract = await self.other.contract(SYMBOL)
-        request = PerpetualOrderRequest(contract=contract, side=side, quantity=Decimal(quantity), price=Decimal(price))
-        assert isinstance(await self.other.place(request), Accepted)
-
-    async def held(self) -> dict[PositionSide, Decimal]:
-        """Return the positions of the bot's account."""
-        return {position.position_side: position.quantity for position in await self.own.positions()}
-
-    async def funding(self) -> Decimal:
-        """Return what the venue says was paid for funding."""
-        return sum((each.amount for each in await self.own.income(kind="FUNDING_FEE")), Decimal(0))
-
-    def booked_funding(self) -> tuple[int, Decimal]:
-        """Return how many payments the database has, and their sum."""
-        amounts = [Decimal(str(amount)) for (amount,) in rows(self.bot.database, "SELECT amount FROM FundingPayment")]
-        return len(amounts), sum(amounts, Decimal(0))
+CONTROLLERS = Path(__file__).parent / "perpetual_controllers"
+SYMBOLS = {"ETH-USDT": "ETHUSDT", "BTC-USDT": "BTCUSDT"}
+OWN, REST = "tegro_perpetual_testnet", "tegro_perpetual_localnet"
+DEPOSITS = {OWN: Decimal(20_000), REST: Decimal(300)}
+FUNDING_SECS = 20
+LONG, SHORT = ("ETHUSDT", PositionSide.LONG), ("ETHUSDT", PositionSide.SHORT)
+HELD = ("BTCUSDT", PositionSide.LONG)
+LOST = "It is looked for now; it is not sent again."
+GIVEN_UP = "Retrying 10/10"
+"""What an executor says that wants to close what the venue has closed already."""
+_BARRIERS = {"stop_loss": "", "take_profit": "", "time_limit": ""}
+SETTINGS = {
+    "maker": {
+        "controller_type": "market_making",
+        "controller_name": "perpetual_maker",
+        "connector_name": OWN,
+        "trading_pair": "ETH-USDT",
+        "position_mode": "HEDGE",
+        "leverage": 5,
+        "total_amount_quote": 900,
+        "buy_spreads": "0.003",
+        "sell_spreads": "0.003",
+        "buy_amounts_pct": "2",
+        "sell_amounts_pct": "1",
+        # The profits are taken further out than the quotes: one account would trade with itself.
+        "take_profit": 0.005,
+        "stop_loss": 0.5,
+        "time_limit": 3600,
+        "executor_refresh_time": 3600,
+    },
+    "holder": {
+        "controller_type": "directional_trading",
+        "controller_name": "perpetual_holder",
+        "connector_name": OWN,
+        "trading_pair": "BTC-USDT",
+        "position_mode": "HEDGE",
+        "leverage": 2,
+        "total_amount_quote": 9500,
+        "max_executors_per_side": 1,
+        **_BARRIERS,
+    },
+    "gambler": {
+        "controller_type": "directional_trading",
+        "controller_name": "perpetual_holder",
+        "connector_name": REST,
+        "trading_pair": "BTC-USDT",
+        "position_mode": "HEDGE",
+        "leverage": 50,
+        "total_amount_quote": 9500,
+        "max_executors_per_side": 1,
+        **_BARRIERS | {"stop_loss": 0.02},
+    },
+}
 
 
 @pytest.fixture
-def bot(installed_layout, tmp_path, start_bot, localnet):
-    """Return a bot whose testnet is this localnet, connected to a new account, and that account's key."""
+def keys(localnet, perpetual_house):
+    """Return the keys of the bot's two accounts by connector."""
+    return {name: perpetual_house.open_account(localnet, deposit) for name, deposit in DEPOSITS.items()}
+
+
+@pytest.fixture
+async def bot(installed_layout, tmp_path, start_bot, localnet, keys, perpetual_house):
+    """Return a bot with all three controllers, connected with both accounts, not started."""
     home = tmp_path / "home"
     done = installed_layout.run("-c", "from tegro.cli.main import main; main()", "hummingbot", "init", home)
     assert done.returncode == 0, done.stderr
-    made = start_bot(installed_layout, home, "perpetual_quoting_script.py")
-    with (home / "conf" / "tegro.toml").open("a") as file:
-        file.write(f'[perpetual.testnet]\nrest_url = "{localnet.rest_url}"\n')
-    opened = tell(localnet, "api-keys", deposit="1000")
-    made.account = ApiKey(opened["apiKey"], opened["apiSecret"])
-    keys = {f"{NAME}_api_key": opened["apiKey"], f"{NAME}_api_secret": opened["apiSecret"]}
-    made._command("connect", NAME, "--keys-stdin", given=json.dumps(keys))
+    made = start_bot(installed_layout, home, "quoting_script.py")
+    shutil.copytree(CONTROLLERS, home / "controllers", dirs_exist_ok=True)
+    for name, settings in SETTINGS.items():
+        (home / "conf" / "controllers" / f"{name}.yml").write_text(yaml.safe_dump({"id": name, **settings}))
+    script = {"script_file_name": "tegro_controllers.py", "controllers_config": [f"{name}.yml" for name in SETTINGS]}
+    (home / "conf" / "scripts" / "conf_bot.yml").write_text(yaml.safe_dump(script))
+    perpetual_house.point_at(localnet, home, "testnet", "localnet")
+    for name, key in keys.items():
+        await perpetual_house.connect(made, name, key)
     return made
 
 
 @pytest.fixture
-async def account(bot, localnet):
-    """Yield the bot's account and a rich one."""
-    environment = load_perpetual("localnet", env={"TEGRO_PERPETUAL_LOCALNET_REST_URL": localnet.rest_url})
-    opened = tell(localnet, "api-keys", deposit="10000000")
-    rich = ApiKey(opened["apiKey"], opened["apiSecret"])
-    async with (
-        AsyncPerpetual(environment, api_key=bot.account) as own,
-        AsyncPerpetual(environment, api_key=rich) as other,
+async def traders(bot, keys, localnet, perpetual_house) -> AsyncIterator[dict]:
+    """Return the bot's accounts by connector, and the house as the empty name."""
+    environment = perpetual_house.environment_of(localnet)
+    rich = perpetual_house.open_account(localnet, Decimal(100_000_000))
+    async with AsyncExitStack() as stack:
+        clients = {
+            name: await stack.enter_async_context(AsyncPerpetual(environment, api_key=key))
+            for name, key in {**keys, "": rich}.items()
+        }
+        yield {
+            name: perpetual_house.Trader(bot, name, clients[name], deposit) for name, deposit in DEPOSITS.items()
+        } | {"": perpetual_house.House(clients[""])}
+
+
+async def open_everything(house, own, gambler) -> None:
+    """Take the maker's first quotes, and wait until the other two have bought."""
+    for side in Side:
+        await house.take(await own.quote("ETHUSDT", side))
+    await own.booked("ETH-USDT", 2)
+    for trader in (own, gambler):
+        await trader.booked("BTC-USDT", 1)
+        assert await trader.client.rest.position_mode() is PositionMode.HEDGE
+    assert await own.held() == {LONG: Decimal("0.2"), SHORT: Decimal("-0.099"), HELD: Decimal("0.1")}
+    assert await gambler.held() == {HELD: Decimal("0.1")}
+    assert await own.leverages() == {"ETHUSDT": 5, "BTCUSDT": 2}
+    assert await gambler.leverages() == {"BTCUSDT": 50}
+
+
+async def lose_the_price(tell, localnet, house) -> None:
+    """Let the price fall by more than the gambler's deposit can bear."""
+    await house.level("BTCUSDT", Side.BUY, None)
+    tell(localnet, "perpetual/index", symbol="BTCUSDT", price="91500")
+    await house.level("BTCUSDT", Side.SELL, "91600", "5")
+    await house.level("BTCUSDT", Side.BUY, "91400", "5")
+
+
+async def trade_in_trouble(perpetual_house, localnet, house, own, key) -> None:
+    """Take a profit; the quote that follows loses its reply, and is taken while the streams are cut."""
+    fault = {"kind": "drop_reply", "path": "*/v1/order", "wallet": key.key, "times": None}
+    tell = perpetual_house.tell
+    fault_id = tell(localnet, "faults", **fault)["id"]
+    await house.take(await own.quote("ETHUSDT", Side.SELL, PositionSide.LONG))
+    await own.booked("ETH-USDT", 3)
+    await own.logged(LOST)
+    assert perpetual_house.clear(localnet, f"faults/{fault_id}") == 1
+    quote = await own.quote("ETHUSDT", Side.BUY, PositionSide.LONG)
+    assert tell(localnet, "perpetual/streams/cut")["cut"]
+    await house.take(quote)
+    await own.booked("ETH-USDT", 4)
+
+
+def ends(perpetual_house, bot) -> dict[str, set[str]]:
+    """Return how the executors of each controller ended, as Hummingbot's database has it."""
+    found: dict[str, set[str]] = {}
+    for controller, close_type in perpetual_house.recorded(
+        bot.database, "SELECT controller_id, close_type FROM Executors"
     ):
-        yield Account(bot, own, other)
+        found.setdefault(controller, set()).add(CloseType(close_type).name)
+    return found
 
 
-@pytest.mark.timeout(300)
-async def test_a_bot_quotes_in_hedge_mode_pays_funding_and_is_liquidated(bot, account, localnet):
-    tell(localnet, "index", symbol=SYMBOL, price="2000")
+@pytest.mark.timeout(400)
+async def test_a_maker_a_holder_and_one_who_is_liquidated_agree_with_the_venue(
+    bot, keys, traders, localnet, perpetual_house
+):
+    house, own, gambler = traders[""], traders[OWN], traders[REST]
+    tell = perpetual_house.tell
+    for symbol, bid, ask, depth in (("ETHUSDT", "2980", "3020", "50"), ("BTCUSDT", "94990", "95010", "5")):
+        await house.level(symbol, Side.BUY, bid, depth)
+        await house.level(symbol, Side.SELL, ask, depth)
     bot.start()
+    await open_everything(house, own, gambler)
+    for symbol in SYMBOLS.values():
+        tell(localnet, "perpetual/funding", symbol=symbol, interval_secs=FUNDING_SECS, rate="0.001")
 
-    async def quoted() -> bool:
-        return len(await account.own.open_orders(SYMBOL)) == 2
+    async def paid_once() -> bool:
+        return own.payments("BTC-USDT") >= 1 and gambler.payments("BTC-USDT") >= 1
 
-    await account.until(quoted)
-    assert await account.own.rest.position_mode() is PositionMode.HEDGE
-    await account.take(Side.SELL, "2", "1990")
-    await account.take(Side.BUY, "1", "2010")
+    await own.until(paid_once)
+    await lose_the_price(tell, localnet, house)
+    await trade_in_trouble(perpetual_house, localnet, house, own, keys[OWN])
 
-    async def booked() -> bool:
-        return len(rows(bot.database, "SELECT 1 FROM TradeFill")) == 2
+    async def paid_three_times() -> bool:
+        return min(own.payments(pair) for pair in SYMBOLS) >= 3
 
-    await account.until(booked)
-    assert await account.held() == {PositionSide.LONG: Decimal(2), PositionSide.SHORT: Decimal(-1)}
+    await own.until(paid_three_times)
+    for symbol in SYMBOLS.values():
+        tell(localnet, "perpetual/funding", symbol=symbol, interval_secs=86_400, rate="0")
 
-    # Three payments of funding: two long and one short pay for one.
-    tell(localnet, "funding", symbol=SYMBOL, interval_secs=1, rate="0.001")
-
-    async def paid() -> bool:
-        return account.booked_funding()[0] >= 3
-
-    await account.until(paid)
-    tell(localnet, "funding", symbol=SYMBOL, interval_secs=28_800, rate="0")
-
-    async def agreed() -> bool:
-        return abs(account.booked_funding()[1] - await account.funding()) < MICRO
-
-    await account.until(agreed)
-    assert await account.funding() < 0
-
-    # The price falls until the margin is gone.
-    tell(localnet, "index", symbol=SYMBOL, price="900")
-
-    async def flat() -> bool:
-        return not await account.held()
-
-    await account.until(flat)
-    fills = await account.own.fills(SYMBOL)
-    ours = {
-        str(row[0]): Decimal(str(row[1]))
-        for row in rows(bot.database, "SELECT exchange_trade_id, amount FROM TradeFill")
-    }
-    listed = {str(fill.trade_id): fill.quantity for fill in fills}
-    # What the venue closed by force is no order of the bot's, and no fill of its.
-    assert len(listed) > len(ours) == 2
-    amounts = {name: Decimal(amount).scaleb(-6) if amount > 1000 else amount for name, amount in ours.items()}
-    assert amounts == {name: listed[name] for name in ours}
+    await gambler.logged(GIVEN_UP)
     assert await asyncio.to_thread(bot.stop) == 0, bot.log_tail()
-    assert await account.own.open_orders(SYMBOL) == []
-    (balance,) = [each for each in await account.own.balances() if each.asset == "USDT"]
-    changes = await account.own.income()
-    assert sum((each.amount for each in changes if each.asset == "USDT"), Decimal(0)) == balance.wallet
+    assert await perpetual_house.require_agreement(own, SYMBOLS) == set()
+    assert await perpetual_house.require_agreement(gambler, SYMBOLS)
+    ended = ends(perpetual_house, bot)
+    assert ended["gambler"] == {"FAILED"}
+    assert ended["holder"] == {"EARLY_STOP"}
+    assert ended["maker"] >= {"TAKE_PROFIT", "EARLY_STOP"}
+    assert perpetual_house.recorded(bot.database, "SELECT 1 FROM Position") == []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hummingbot.connector.connector_base import ConnectorBase
-from hummingbot.core.data_type.common import MarketDict, OrderType, TradeType
+from hummingbot.core.data_type.common import MarketDict, OrderType, PositionMode, TradeType
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base, StrategyV2ConfigBase
 from hummingbot.strategy_v2.executors.arbitrage_executor.data_types import ArbitrageExecutorConfig
 from hummingbot.strategy_v2.executors.data_types import ConnectorPair, ExecutorConfigBase
@@ -23,17 +23,10 @@ from hummingbot.strategy_v2.executors.xemm_executor.data_types import XEMMExecut
 from hummingbot.strategy_v2.models.executor_actions import CreateExecutorAction
 
 OWNER: Final = "main"
-PAIRS: Final = (
-    "POSITION-USDC",
-    "GRID-USDC",
-    "DCA-USDC",
-    "TWAP-USDC",
-    "ORDER-USDC",
-    "ETH-USDC",
-    "WETH-USDC",
-    "BTC-USDC",
-    "WBTC-USDC",
-)
+SINGLE: Final = ("POSITION", "GRID", "DCA", "TWAP", "ORDER")
+"""Bases of the executors that trade on one market."""
+BETWEEN: Final = ("ETH", "WETH", "BTC", "WBTC")
+"""Bases of the executors that trade between two markets."""
 
 
 class BotConfig(StrategyV2ConfigBase):
@@ -42,10 +35,18 @@ class BotConfig(StrategyV2ConfigBase):
     script_file_name: str = os.path.basename(__file__)  # noqa: PTH119  (as Hummingbot's own scripts do)
     done_file: str = ""
     connector: str = "tegro_localnet"
+    quote: str = "USDC"
+    position_mode: str = ""
+    """HEDGE or ONEWAY at a perpetual venue, where only executors of one market run; empty elsewhere."""
+
+    @property
+    def pairs(self) -> list[str]:
+        """Every market."""
+        return [f"{base}-{self.quote}" for base in (SINGLE if self.position_mode else SINGLE + BETWEEN)]
 
     def update_markets(self, markets: MarketDict) -> MarketDict:
         """Ask for every market."""
-        for pair in PAIRS:
+        for pair in self.pairs:
             markets.add_or_update(self.connector, pair)
         return markets
 
@@ -59,9 +60,14 @@ class ExecutorsScript(StrategyV2Base):
         self._done_file = Path(config.done_file)
         self._is_started = False
 
+    def apply_initial_setting(self) -> None:
+        """Set the position mode of a perpetual venue."""
+        if self.config.position_mode:
+            self._connector.set_position_mode(PositionMode[self.config.position_mode])
+
     def on_tick(self) -> None:
         """Start, or look whether all have ended."""
-        if not self._is_started and all(self._is_filled(pair) for pair in PAIRS):
+        if not self._is_started and all(self._is_filled(pair) for pair in self.config.pairs):
             self._is_started = True
             for executor_config in self._configs():
                 action = CreateExecutorAction(controller_id=OWNER, executor_config=executor_config)
@@ -81,12 +87,16 @@ class ExecutorsScript(StrategyV2Base):
         return bool(list(book.bid_entries())) and bool(list(book.ask_entries()))
 
     def _configs(self) -> list[ExecutorConfigBase]:
-        name = self.config.connector
+        single = self._configs_of_one_market()
+        return single if self.config.position_mode else single + self._configs_between_markets()
+
+    def _configs_of_one_market(self) -> list[ExecutorConfigBase]:
+        name, quote = self.config.connector, self.config.quote
         common = {"timestamp": self.current_timestamp, "connector_name": name}
         return [
             PositionExecutorConfig(
                 **common,
-                trading_pair="POSITION-USDC",
+                trading_pair=f"POSITION-{quote}",
                 side=TradeType.BUY,
                 entry_price=Decimal("99.5"),
                 amount=Decimal("1.2345"),
@@ -98,7 +108,7 @@ class ExecutorsScript(StrategyV2Base):
             ),
             GridExecutorConfig(
                 **common,
-                trading_pair="GRID-USDC",
+                trading_pair=f"GRID-{quote}",
                 side=TradeType.BUY,
                 start_price=Decimal("98.5"),
                 end_price=Decimal("100.5"),
@@ -114,7 +124,7 @@ class ExecutorsScript(StrategyV2Base):
             ),
             DCAExecutorConfig(
                 **common,
-                trading_pair="DCA-USDC",
+                trading_pair=f"DCA-{quote}",
                 side=TradeType.BUY,
                 amounts_quote=[Decimal(30), Decimal(40)],
                 prices=[Decimal("99.6"), Decimal("99.2")],
@@ -123,7 +133,7 @@ class ExecutorsScript(StrategyV2Base):
             ),
             TWAPExecutorConfig(
                 **common,
-                trading_pair="TWAP-USDC",
+                trading_pair=f"TWAP-{quote}",
                 side=TradeType.BUY,
                 total_amount_quote=Decimal(90),
                 total_duration=2,
@@ -132,12 +142,17 @@ class ExecutorsScript(StrategyV2Base):
             ),
             OrderExecutorConfig(
                 **common,
-                trading_pair="ORDER-USDC",
+                trading_pair=f"ORDER-{quote}",
                 side=TradeType.SELL,
                 amount=Decimal("0.75"),
                 price=Decimal("100.4"),
                 execution_strategy=ExecutionStrategy.LIMIT_MAKER,
             ),
+        ]
+
+    def _configs_between_markets(self) -> list[ExecutorConfigBase]:
+        name = self.config.connector
+        return [
             XEMMExecutorConfig(
                 timestamp=self.current_timestamp,
                 buying_market=ConnectorPair(connector_name=name, trading_pair="ETH-USDC"),

@@ -16,7 +16,9 @@ from hummingbot_tegro.finding import Level
 from hummingbot_tegro.home import create_home
 from hummingbot_tegro.launcher import Host
 
-KNOWN = Registration(booted=True, connectors=["tegro", "tegro_localnet", "tegro_testnet"], rate_sources=["tegro"])
+SPOT = ["tegro", "tegro_testnet", "tegro_localnet"]
+OURS = [*SPOT, "tegro_perpetual", "tegro_perpetual_testnet", "tegro_perpetual_localnet"]
+KNOWN = Registration(booted=True, connectors=OURS, rate_sources=["tegro"])
 UNKNOWN = Registration()
 
 _EXAMINE = """
@@ -61,13 +63,13 @@ def test_a_complete_home_is_well_and_an_incomplete_one_names_its_mend(home):
 
 def test_key_files_are_errors_only_where_hummingbot_would_stop_at_them(home):
     folder = home / "conf" / "connectors"
-    for name in ("tegro.yml", "tegro_perpetual.yml", "binance.yml"):
+    for name in ("tegro.yml", "tegro_gone.yml", "binance.yml"):
         (folder / name).touch()
     known, unknown = mention_findings(home, KNOWN)
     kept = home / "conf" / "removed"
     assert (known.level, known.mend) == (Level.NOTE, f"before an uninstall: move {folder}/tegro.yml to {kept}")
     assert unknown.level is Level.ERROR
-    assert unknown.mend == f"move {folder}/tegro_perpetual.yml to {kept}: tegro hummingbot doctor --clean"
+    assert unknown.mend == f"move {folder}/tegro_gone.yml to {kept}: tegro hummingbot doctor --clean"
     assert {finding.level for finding in mention_findings(home, UNKNOWN)} == {Level.ERROR}
 
 
@@ -140,7 +142,9 @@ def test_a_plug_in_that_did_not_start_and_unknown_connectors_are_errors():
     first, second = registration_findings(UNKNOWN)
     assert (first.level, second.level) == (Level.ERROR, Level.ERROR)
     assert "hummingbot_tegro.pth is not loaded" in first.text
-    assert second.text == "Hummingbot does not know tegro, tegro_testnet, tegro_localnet"
+    assert second.text == f"Hummingbot does not know {', '.join(OURS)}"
+    _, second = registration_findings(Registration(connectors=SPOT))
+    assert second.text == f"Hummingbot does not know {', '.join(OURS[len(SPOT) :])}"
 
 
 def test_a_mistake_in_the_settings_file_is_named(home):
@@ -180,7 +184,7 @@ def test_everything_about_a_good_host_and_home_is_well(small_host, home):
     result = small_host.run("-c", _EXAMINE, home)
     assert result.stderr == ""
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["ok"] * 4
+    assert [line.split()[0] for line in lines] == ["ok"] * 4, lines
     assert lines[0].startswith(f"ok Hummingbot dev-2.18.0 in {small_host.cwd}/hummingbot: tested")
     assert not (home / "hummingbot").is_symlink()
 

@@ -1,5 +1,7 @@
 """What the check-up says of the files that bots write."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -59,6 +61,17 @@ def chain(contract):
 def test_a_new_home_has_no_records_and_none_are_made(home):
     assert findings(home) == []
     assert list((home / "data").iterdir()) == []
+
+
+def test_a_journal_is_read_and_not_touched(home):
+    path = home / "data" / "tegro_journal.sqlite"
+    SqliteJournal(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # to open it for writing would change this
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    assert [finding.level for finding in findings(home)] == [Level.OK]
+    assert [file.name for file in (home / "data").iterdir()] == [path.name]
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
 def test_an_order_of_unknown_fate_is_a_note_and_a_known_one_is_well(home):
@@ -141,6 +154,18 @@ def test_a_mistake_in_the_options_is_found_before_the_bot_starts(tmp_path):
     assert (mainnet.level, mainnet.text) == (Level.OK, "tegro: fills settled, orders_at_start adopt")
     assert testnet.level is Level.ERROR
     assert "fills must be one of settled, matched, was 'now'" in testnet.text
+
+
+def test_the_settings_of_a_paper_exchange_are_shown_whole(tmp_path):
+    file = tmp_path / "tegro.toml"
+    file.write_text("[mainnet.paper]\nrealism = 'strict'\norder_latency_ms = 250\n[testnet.paper]\nrealism = 'easy'\n")
+    mainnet, testnet = option_findings(Settings.load(file, {}), file)
+    assert mainnet.level is Level.OK
+    assert mainnet.text == (
+        "tegro_paper_trade: order_latency_ms 250, cancel_latency_ms 500, queue_ahead whole, cancels_ahead none"
+    )
+    assert testnet.level is Level.ERROR
+    assert "[testnet.paper] realism must be one of" in testnet.text
 
 
 def test_settings_that_say_nothing_have_no_finding(tmp_path):

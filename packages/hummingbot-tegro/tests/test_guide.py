@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from doc_pages import ROOT, texts
 from hummingbot.client.command import connect_command
 from hummingbot.client.config.client_config_map import ClientConfigMap
 from hummingbot.client.settings import AllConnectorSettings
@@ -21,15 +22,9 @@ from hummingbot_tegro.host_settings import DOMAINS, HostOptions
 from tegro.candles import Interval
 from tegro.settings import Settings, chain_names
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = ROOT / "docs"
 GUIDE, OPERATIONS = DOCS / "connector-guide.md", DOCS / "operations.md"
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
-
-
-def blocks(page, language):
-    """Return the fenced blocks of a page in one language."""
-    return [match[2] for match in _BLOCK.finditer(page.read_text()) if match[1] == language]
 
 
 def rows_after(heading):
@@ -44,7 +39,7 @@ def rows_after(heading):
 
 
 def test_the_dialogue_is_the_clients_word_for_word():
-    asked, said = (block.splitlines() for block in blocks(GUIDE, "text")[:2])
+    asked, said = (block.splitlines() for block in texts(GUIDE, "text")[:2])
     fields = AllConnectorSettings.get_connector_config_keys("tegro").__class__.model_fields
     prompts = [field.json_schema_extra["prompt"] for field in fields.values() if field.json_schema_extra]
     assert asked == [">>> connect tegro", *(f"{prompt} >>>" for prompt in prompts)]
@@ -68,7 +63,7 @@ async def test_the_tables_name_what_there_is():
 def test_the_settings_are_valid_and_the_defaults_are_the_defaults(tmp_path, monkeypatch):
     file = tmp_path / "tegro.toml"
     monkeypatch.setenv("TEGRO_SETTINGS", str(file))
-    defaults, approvals, header = blocks(GUIDE, "toml")
+    defaults, approvals, header = texts(GUIDE, "toml")
     file.write_text(defaults)
     assert host_settings.host_options("tegro") == HostOptions()
     shown, silent = (Settings.load(path, {}).environment("mainnet") for path in (file, None))
@@ -85,14 +80,14 @@ def test_the_settings_are_valid_and_the_defaults_are_the_defaults(tmp_path, monk
 
 
 def test_the_brokers_settings_are_hummingbots():
-    [text] = blocks(OPERATIONS, "yaml")
+    [text] = texts(OPERATIONS, "yaml")
     settings = ClientConfigMap(**yaml.safe_load(text))
     assert settings.mqtt_bridge.mqtt_autostart
     assert settings.instance_id == "my_bot"
 
 
 def test_the_candles_of_the_guide_are_ours():
-    [code] = blocks(GUIDE, "python")
+    [code] = texts(GUIDE, "python")
     names = {}
     exec(compile(code, str(GUIDE), "exec"), names)
     assert type(names["candles"]).__module__.startswith("hummingbot_tegro.candles")
@@ -101,11 +96,11 @@ def test_the_candles_of_the_guide_are_ours():
 
 @pytest.mark.timeout(240)
 def test_the_commands_run_from_the_first_to_the_last(installed_layout, localnet):
-    [keys] = blocks(GUIDE, "json")
+    [keys] = texts(GUIDE, "json")
     key_file = installed_layout.cwd / "key.json"
     key_file.write_text(keys)
     # A localnet of the reader's own has the default port.
-    script = "\n".join([*blocks(GUIDE, "bash"), *blocks(OPERATIONS, "bash")])
+    script = "\n".join([*texts(GUIDE, "bash"), *texts(OPERATIONS, "bash")])
     script = script.replace("tegro localnet fund", f"tegro localnet fund --url {localnet.rest_url}")
     variables = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{installed_layout.env['PATH']}",

@@ -170,7 +170,7 @@ def steps_back(kind: str = "exchange") -> bool:
     kind
         One of `CONNECTOR_KINDS`.
     """
-    # The perpetual connector stands on the spot connector's parts.
+    # Half of this plug-in beside somebody else's spot connector would confuse its users.
     return any(_twins(each) for each in dict.fromkeys(("exchange", kind)))
 
 

@@ -17,6 +17,8 @@ from msgspec import Struct
 
 from hummingbot_tegro.boot import HOME_VARIABLE, HOST_VERSION, tested_hosts
 from hummingbot_tegro.cleaning import find_remains
+from hummingbot_tegro.connector.derivative.tegro_perpetual.perpetual_settings import DOMAINS as PERPETUAL_DOMAINS
+from hummingbot_tegro.doctor_perpetual import perpetual_findings
 from hummingbot_tegro.doctor_records import option_findings, record_findings
 from hummingbot_tegro.finding import Finding, Level
 from hummingbot_tegro.home import FOLDERS, default_home
@@ -145,7 +147,8 @@ def registration_findings(registration: Registration) -> Iterator[Finding]:
     """Say whether Hummingbot knows the connectors, and whether they are ours."""
     if not registration.booted:
         yield Finding(Level.ERROR, "the plug-in's start-up file hummingbot_tegro.pth is not loaded", _REINSTALL)
-    missing = [domain for domain in DOMAINS if domain not in registration.connectors]
+    ours = (*DOMAINS, *PERPETUAL_DOMAINS)
+    missing = [domain for domain in ours if domain not in registration.connectors]
     if registration.utils_file and not Path(registration.utils_file).resolve().is_relative_to(_our_folder()):
         yield Finding(
             Level.WARNING,
@@ -155,7 +158,7 @@ def registration_findings(registration: Registration) -> Iterator[Finding]:
     elif missing:
         yield Finding(Level.ERROR, f"Hummingbot does not know {', '.join(missing)}", _REINSTALL)
     else:
-        yield Finding(Level.OK, f"Hummingbot knows {', '.join(DOMAINS)}")
+        yield Finding(Level.OK, f"Hummingbot knows {', '.join(ours)}")
 
 
 def home_findings(home: Path) -> Iterator[Finding]:
@@ -203,7 +206,7 @@ def settings_findings(home: Path, env: Mapping[str, str]) -> list[Finding]:
     for domain, name in DOMAINS.items():
         if (home / "conf" / "connectors" / f"{domain}.yml").is_file():
             findings.append(asyncio.run(_venue_finding(domain, settings.environment(name), path)))
-    return findings
+    return [*findings, *perpetual_findings(home, path, env)]
 
 
 async def _venue_finding(domain: str, environment: Environment, path: Path) -> Finding:

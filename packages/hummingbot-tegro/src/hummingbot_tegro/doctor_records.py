@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import asdict
+
 from hummingbot_tegro.finding import Finding, Level
 from hummingbot_tegro.host_settings import DOMAINS, host_options
+from hummingbot_tegro.paper.naming import SUFFIX
+from hummingbot_tegro.paper.realism import read_realism
 from tegro.errors import InvalidInput, TegroError
-from tegro.journal import UNRESOLVED, EntryState, SqliteJournal
+from tegro.journal import UNRESOLVED, EntryState, read_entries
 from tegro.pins import Pins, pin_book
-from tegro.settings import Settings
+from tegro.settings import Environment, Settings
 
 JOURNALS: Final = "tegro_journal*.sqlite"
 PINS: Final = "pins.json"
@@ -44,28 +48,34 @@ def option_findings(settings: Settings, settings_file: Path) -> Iterator[Finding
     """Say what holds at each venue that the settings speak of. Values of headers are nobody's business."""
     for domain, name in DOMAINS.items():
         environment = settings.environment(name)
-        if not environment.hummingbot and not environment.headers:
-            continue
         try:
-            options = host_options(domain, settings_file)
+            if environment.hummingbot or environment.headers:
+                yield from _host_option_findings(domain, environment, settings_file)
+            if environment.paper:
+                yield _paper_finding(domain, environment, settings_file)
         except InvalidInput as error:
             yield Finding(Level.ERROR, str(error), f"mend {settings_file}")
-            continue
-        yield Finding(Level.OK, f"{domain}: fills {options.fills}, orders_at_start {options.orders_at_start}")
-        headers = [*environment.headers, *filter(None, [options.fee_share_header])]
-        if headers:
-            names = ", ".join(headers)
-            yield Finding(Level.OK, f"{domain}: sent with each request to {environment.rest_url} alone: {names}")
+
+
+def _host_option_findings(domain: str, environment: Environment, settings_file: Path) -> Iterator[Finding]:
+    options = host_options(domain, settings_file)
+    yield Finding(Level.OK, f"{domain}: fills {options.fills}, orders_at_start {options.orders_at_start}")
+    headers = [*environment.headers, *filter(None, [options.fee_share_header])]
+    if headers:
+        names = ", ".join(headers)
+        yield Finding(Level.OK, f"{domain}: sent with each request to {environment.rest_url} alone: {names}")
+
+
+def _paper_finding(domain: str, environment: Environment, settings_file: Path) -> Finding:
+    realism = read_realism(environment.paper, f"{settings_file}: [{environment.name}.paper]")
+    shown = ", ".join(f"{name} {value}" for name, value in asdict(realism).items())
+    return Finding(Level.OK, f"{domain}{SUFFIX}: {shown}")
 
 
 def _journal_findings(data: Path) -> Iterator[Finding]:
     for path in sorted(data.glob(JOURNALS)):
         try:
-            journal = SqliteJournal(path)
-            try:
-                states = [entry.state for entry in journal.entries()]
-            finally:
-                journal.close()
+            states = [entry.state for entry in read_entries(path)]
         except TegroError as error:
             yield Finding(Level.ERROR, f"journal: {error}", f"no order is placed until {path} can be opened")
             continue

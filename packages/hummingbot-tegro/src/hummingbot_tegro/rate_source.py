@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from hummingbot.core.rate_oracle.sources.rate_source_base import RateSourceBase
 from hummingbot.core.utils import async_ttl_cache
 
+from hummingbot_tegro.common.warnings_once import WarnOnce
 from hummingbot_tegro.host_settings import environment_for
 from hummingbot_tegro.pairs import pair_of
 from tegro.client import AsyncTegro
@@ -35,7 +36,7 @@ class TegroRateSource(RateSourceBase):
         super().__init__()
         # One cache to each source: Hummingbot's own way of one for the class would mix up the domains.
         self._cached_prices = async_ttl_cache(ttl=_CACHE_SECS, maxsize=1)(self._read_prices)
-        self._last_warning = ""
+        self._warnings = WarnOnce(self.logger())
 
     @property
     def name(self) -> str:
@@ -66,16 +67,10 @@ class TegroRateSource(RateSourceBase):
                     # The first of a name is meant, also where it has no price: a later one is another token.
                     prices.setdefault(pair_of(market), price_of(ticker))
         except TegroError as error:
-            self._warn_once(f"No rates from {self.domain}: {error}.")
+            self._warnings.say(f"No rates from {self.domain}: {error}.")
             return {}
-        self._last_warning = ""
+        self._warnings.forget()
         return {pair: price for pair, price in prices.items() if price is not None}
-
-    def _warn_once(self, text: str) -> None:
-        """Log a warning, unless it is the same as the last one: prices are asked for again and again."""
-        if text != self._last_warning:
-            self._last_warning = text
-            self.logger().warning(text)
 
 
 class TegroTestnetRateSource(TegroRateSource):

@@ -1,22 +1,15 @@
 """A running connector against a real localnet, with a proxy in between that can misbehave."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
-import aiohttp
-import hummingbot
 import pytest
 import pytest_asyncio
-from aiohttp import WSMsgType, web
+from aiohttp import web
+from connector_desk import Listener, PassingProxy, bots_of, host_data_in, running, serving, until
 from hummingbot.connector.exchange.tegro.tegro_exchange import TegroExchange
-from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
-from hummingbot.core.event.event_forwarder import SourceInfoEventForwarder
-from hummingbot.core.event.events import MarketEvent
 
 from tegro.client import AsyncTegro
 from tegro.model import Order, OrderRequest, Side
@@ -29,15 +22,11 @@ from tegro_localnet.wallet import LocalWallet
 PLACE_PATH = "/api/v1/trading/market/orders/place"
 
 
-class Proxy:
+class Proxy(PassingProxy):
     """Passes everything on to localnet, unless it is told to misbehave."""
 
     def __init__(self, rest_url: str, stream_url: str) -> None:
-        self._rest_url = rest_url
-        self._stream_url = stream_url
-        self._sockets: set[web.WebSocketResponse] = set()
-        self.url = ""
-        self.requests: list[str] = []
+        super().__init__(rest_url, stream_url)
         self.queries: list[str] = []
         self.drop_reply_to_place = False
         self.places_answered_first = 0
@@ -47,12 +36,8 @@ class Proxy:
         self.swallow_place = False
         self.break_reads = False
         self.hide_trades = False
-        self.refuse_sockets = False
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._pass_socket(request)
-        self.requests.append(f"{request.method} {request.path}")
+    async def answer(self, request: web.Request) -> web.Response:
         self.queries.append(request.path_qs)
         is_place = request.path == PLACE_PATH
         if is_place and self.swallow_place:
@@ -66,67 +51,11 @@ class Proxy:
             self.places_answered_first -= 1
         if self.hide_trades and "/orders/trades/" in request.path:
             return web.json_response([])
-        async with (
-            aiohttp.ClientSession() as session,
-            session.request(
-                request.method, self._rest_url + request.path_qs, data=await request.read(), headers=_json(request)
-            ) as reply,
-        ):
-            body = await reply.read()
-            if drops_reply:
-                return web.Response(status=504)
-            return web.Response(status=reply.status, body=body, content_type=reply.content_type)
-
-    async def cut_sockets(self) -> None:
-        """Break every open stream at once."""
-        for socket in list(self._sockets):
-            await socket.close()
-
-    async def _pass_socket(self, request: web.Request) -> web.StreamResponse:
-        if self.refuse_sockets:
-            return web.Response(status=503)
-        # Pings pass through as well, so that a pong is localnet's own.
-        ours = web.WebSocketResponse(autoping=False)
-        await ours.prepare(request)
-        self._sockets.add(ours)
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(self._stream_url, autoping=False) as theirs,
-        ):
-            back = asyncio.ensure_future(_copy(theirs, ours))
-            await _copy(ours, theirs)
-            back.cancel()
-        self._sockets.discard(ours)
-        return ours
+        reply = await self.forward(request)
+        return web.Response(status=504) if drops_reply else reply
 
 
-async def _copy(source, target) -> None:
-    send = {WSMsgType.TEXT: target.send_str, WSMsgType.PING: target.ping, WSMsgType.PONG: target.pong}
-    async for message in source:
-        with suppress(ConnectionError):
-            await send[message.type](message.data)
-
-
-def _json(request: web.Request) -> dict[str, str]:
-    return {"Content-Type": "application/json"} if request.method == "POST" else {}
-
-
-@asynccontextmanager
-async def serving(handler) -> AsyncIterator[str]:
-    """Serve one handler for every path; yields the URL."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-    finally:
-        await runner.cleanup()
-
-
-class Desk:
+class Desk(Listener):
     """A started connector, a counterparty, and what the connector announced."""
 
     def __init__(
@@ -137,13 +66,12 @@ class Desk:
         other_wallet: LocalWallet,
         other: AsyncTegro,
     ) -> None:
+        super().__init__()
         self.localnet = localnet
         self.proxy = proxy
         self.wallet = wallet
         self.other_wallet = other_wallet
         self.other = other
-        self.events: list[object] = []
-        self._listener = SourceInfoEventForwarder(lambda tag, source, event: self.events.append(event))
         self.connector = self.new_connector()
 
     def new_connector(self, **changes: object) -> TegroExchange:
@@ -156,8 +84,7 @@ class Desk:
             "domain": "tegro_localnet",
         }
         connector = TegroExchange(**(keywords | changes))
-        for tag in MarketEvent:
-            connector.add_listener(tag, self._listener)
+        self.listen(connector)
         return connector
 
     async def until(self, condition: Callable[[], object], secs: float = 60) -> None:
@@ -183,10 +110,6 @@ class Desk:
         """Wait until an order is no longer tracked."""
         await until(lambda: order.client_order_id not in self.connector.in_flight_orders)
 
-    def of(self, kind: type, client_order_id: str) -> list:
-        """Return the events of one kind about one order."""
-        return [event for event in self.events if type(event) is kind and event.order_id == client_order_id]
-
     def best(self, pair: str, side: Side) -> Decimal | None:
         """Return the connector's best price of a side of its book."""
         book = self.connector.get_order_book(pair)
@@ -208,43 +131,11 @@ class Desk:
             await until(lambda pair=pair: self.best(pair, Side.BUY) is None and self.best(pair, Side.SELL) is None)
 
 
-async def until(condition: Callable[[], object], secs: float = 60) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + secs
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("it did not happen in time")
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def running(*connectors: TegroExchange) -> AsyncIterator[None]:
-    """Let Hummingbot's own clock drive connectors, as in a bot but with shorter ticks."""
-    clock = Clock(ClockMode.REALTIME, tick_size=0.1)
-    for connector in connectors:
-        clock.add_iterator(connector)
-
-    async def run() -> None:
-        with clock:
-            await clock.run()
-
-    task = asyncio.ensure_future(run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        for connector in connectors:
-            await connector.stop_network()
-
-
 @pytest.fixture(scope="module")
 def host_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give Hummingbot a folder for its data."""
-    folder = tmp_path_factory.mktemp("host")
-    before = hummingbot._data_path
-    hummingbot.set_data_path(str(folder / "data"))
-    yield folder
-    hummingbot._data_path = before
+    with host_data_in(tmp_path_factory.mktemp("host")) as folder:
+        yield folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -294,3 +185,10 @@ def direct_environment(localnet: BackgroundLocalnet) -> Environment:
 def serving_at() -> Callable[..., object]:
     """Return what serves one handler for every path."""
     return serving
+
+
+@pytest.fixture
+def make_bot(desk: Desk, tmp_path: Path) -> Iterator[Callable[..., object]]:
+    """Return what makes bots that trade with the desk's wallet."""
+    with bots_of(desk.new_connector, tmp_path) as make:
+        yield make

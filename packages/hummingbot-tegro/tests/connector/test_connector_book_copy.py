@@ -3,12 +3,12 @@
 import asyncio
 from decimal import Decimal
 
-from hummingbot.connector.exchange.tegro.order_book_tracker import TegroOrderBookTracker
 from hummingbot.connector.exchange.tegro.tegro_api_order_book_data_source import TegroAPIOrderBookDataSource
 from hummingbot.core.data_type.order_book import OrderBook as HostBook
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hummingbot_tegro.common.order_book_tracker import TegroOrderBookTracker
 from tegro.events import Resync
 from tegro.model import BookChange, BookLevel, BookSnapshot
 from tegro.order_book import OrderBook
@@ -23,6 +23,9 @@ class Link:
     def pair_of(self, symbol: str) -> str | None:
         return PAIR if symbol == SYMBOL else None
 
+    def known_market(self, pair: str) -> str | None:
+        return SYMBOL if pair == PAIR else None
+
 
 class Books:
     """One live book, without a stream."""
@@ -30,7 +33,7 @@ class Books:
     def __init__(self) -> None:
         self.only = OrderBook(SYMBOL)
 
-    def book(self, _symbol: str) -> OrderBook:
+    def live(self, _market: str) -> OrderBook:
         return self.only
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import hummingbot
 import pytest
 import pytest_asyncio
+from connector_desk import move_away
 from hummingbot.connector.exchange.tegro.executors import stop_executors
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.in_flight_order import OrderState
@@ -16,22 +17,11 @@ from hummingbot.strategy_v2.executors.order_executor.data_types import Execution
 from hummingbot.strategy_v2.executors.order_executor.order_executor import OrderExecutor
 from hummingbot.strategy_v2.models.base import RunnableStatus
 from hummingbot.strategy_v2.models.executors import TrackedOrder
-from web3 import Web3
 
 from tegro.model import Side
 from tegro_localnet.config import LocalnetConfig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_TRANSFER = [
-    {
-        "name": "transfer",
-        "type": "function",
-        "stateMutability": "nonpayable",
-        "inputs": [{"name": "to", "type": "address"}, {"name": "value", "type": "uint256"}],
-        "outputs": [{"name": "", "type": "bool"}],
-    }
-]
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +40,6 @@ async def booking(desk, settings_file):
     await desk.until(lambda: connector.ready)
     yield connector
     await connector.stop_network()
-
-
-def move_away(localnet, owner, symbol: str, amount: Decimal) -> None:
-    """Send a wallet's tokens to somebody else. Not on the event loop, which web3 would block."""
-    node = Web3(Web3.HTTPProvider(localnet.rpc_url))
-    token = node.eth.contract(Web3.to_checksum_address(localnet.deployment.tokens[symbol]), abi=_TRANSFER)
-    call = token.functions.transfer("0x000000000000000000000000000000000000dEaD", int(amount.scaleb(6)))
-    transaction = call.build_transaction(
-        {"from": owner.checksum_address, "nonce": node.eth.get_transaction_count(owner.checksum_address)}
-    )
-    signed = node.eth.account.sign_transaction(transaction, owner.key)
-    receipt = node.eth.wait_for_transaction_receipt(node.eth.send_raw_transaction(signed.raw_transaction))
-    assert receipt["status"] == 1
 
 
 async def sold(desk, connector, amount: str, taken: str):

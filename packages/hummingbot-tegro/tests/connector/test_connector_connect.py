@@ -8,10 +8,10 @@ import warnings
 import pytest
 from aiohttp import web
 from hummingbot.client.config.client_config_map import ClientConfigMap
-from hummingbot.connector.exchange.tegro import tegro_constants as constants
 from hummingbot.connector.exchange.tegro.tegro_exchange import TegroExchange
 from hummingbot.core.network_iterator import NetworkStatus
 
+from hummingbot_tegro.common import deadline
 from tegro.errors import BadReply, InvalidInput, NotConnected, RateLimited
 from tegro.settings import normalise_chain
 
@@ -73,9 +73,9 @@ async def test_a_host_that_asks_for_patience_may_well_be_tegro(desk, monkeypatch
 
 async def test_a_silent_host_is_given_up_before_the_host_itself_gives_up(desk, monkeypatch, serving_at):
     hosts_own_limit_secs = ClientConfigMap().commands_timeout.other_commands_timeout
-    assert hosts_own_limit_secs > constants.BALANCES_DEADLINE_SECS
+    assert hosts_own_limit_secs > deadline.BALANCES_DEADLINE_SECS
     is_over = asyncio.Event()
-    monkeypatch.setattr(constants, "BALANCES_DEADLINE_SECS", 0.1)
+    monkeypatch.setattr(deadline, "BALANCES_DEADLINE_SECS", 0.1)
     async with serving_at(lambda request: _answer("[]", after=is_over)) as url:
         monkeypatch.setenv("TEGRO_LOCALNET_REST_URL", url)
         with pytest.raises(NotConnected, match=r"no whole answer within 0\.1 seconds"):

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 import pytest_asyncio
-from hummingbot.connector.exchange.tegro import order_book_tracker
 from hummingbot.core.data_type.common import OrderType
 from hummingbot.core.data_type.in_flight_order import OrderState
 
+from hummingbot_tegro.common import order_book_tracker
 from tegro.model import Side
 from tegro_localnet.fault_spec import Fault, FaultKind
 
@@ -58,7 +58,7 @@ async def test_core_fault_3_while_the_stream_is_down_the_book_is_not_ready_and_t
     gone = await desk.other_places(Side.BUY, "1", "2990")
     await desk.until(lambda: desk.best("WETH-USDC", Side.BUY) == 2990)
     desk.proxy.refuse_sockets = True
-    await desk.proxy.cut_sockets()
+    await desk.proxy.cut()
     await desk.until(lambda: not desk.connector.status_dict["order_books_fresh"])
     assert not desk.connector.ready
     await desk.other.cancel([gone.order_id])

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 import pytest_asyncio
-from hummingbot.connector.exchange.tegro.order_sync import FateUnknown, NeverPlaced
+from hummingbot.connector.exchange.tegro.order_sync import NeverPlaced
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.in_flight_order import OrderState
 from hummingbot.core.event.events import (
@@ -14,6 +14,7 @@ from hummingbot.core.event.events import (
     SellOrderCompletedEvent,
 )
 
+from hummingbot_tegro.common.order_errors import FateUnknown
 from tegro.client import AsyncTegro
 from tegro.errors import NotConnected
 from tegro.model import Side
@@ -168,7 +169,7 @@ async def test_defect_39_what_was_missed_while_the_stream_was_down_is_caught_up_
     await desk.until(lambda: order_id in orders and not orders[order_id].is_pending_create, secs=SECS)
     order = orders[order_id]
     desk.proxy.refuse_sockets = True
-    await desk.proxy.cut_sockets()
+    await desk.proxy.cut()
     await desk.until(lambda: connector._user_stream_tracker.last_recv_time == 0, secs=SECS)
     async with AsyncTegro(direct_environment, signer=LocalSigner(desk.wallet.key)) as same_wallet:
         await same_wallet.cancel([order.exchange_order_id])

@@ -1,5 +1,6 @@
 """Order books and trades of a real connector, also across broken streams, and pairs added while it runs."""
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from hummingbot.connector.exchange.tegro.tegro_api_order_book_data_source import
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.event.event_forwarder import SourceInfoEventForwarder
 from hummingbot.core.event.events import OrderBookEvent
+from hummingbot.data_feed.market_data_provider import MarketDataProvider
 
 from tegro.model import Side
 
@@ -42,7 +44,7 @@ async def test_defect_39_and_54_after_a_broken_stream_the_book_is_read_anew(desk
     gone = await desk.other_places(Side.BUY, "1", "2990")
     await desk.until(lambda: levels(desk, "WETH-USDC", Side.BUY) == [("2990", "1")])
     desk.proxy.refuse_sockets = True
-    await desk.proxy.cut_sockets()
+    await desk.proxy.cut()
     await desk.other.cancel([gone.order_id])
     await desk.other_places(Side.BUY, "5", "2900")
     desk.proxy.refuse_sockets = False
@@ -53,7 +55,7 @@ async def test_defect_39_and_54_after_a_broken_stream_the_book_is_read_anew(desk
 async def test_what_happened_to_an_order_while_the_stream_was_down_is_caught_up(desk):
     order = await desk.opened(desk.connector.sell("WETH-USDC", Decimal(1), OrderType.LIMIT, Decimal(3000)))
     desk.proxy.refuse_sockets = True
-    await desk.proxy.cut_sockets()
+    await desk.proxy.cut()
     await desk.until(lambda: desk.connector._user_stream_tracker.last_recv_time == 0)
     await desk.other_places(Side.BUY, "1", "3000")
     desk.proxy.refuse_sockets = False
@@ -97,6 +99,18 @@ async def test_defect_28_the_last_traded_price_is_that_of_the_pair_that_was_aske
     await desk.until(lambda: levels(desk, "WBTC-USDC", Side.SELL) == [])
     prices = await desk.connector.get_last_traded_prices(["WBTC-USDC"])
     assert prices == {"WBTC-USDC": 95000.0}
+
+
+async def test_a_market_without_a_trade_has_no_price_and_is_not_asked_for_all_the_time(desk, caplog):
+    pair = "TEGRO-USDC"
+    assert await desk.connector.get_last_traded_prices([pair]) == {pair: 0.0}
+    rates = await MarketDataProvider(connectors={})._safe_get_last_traded_prices(desk.connector, [pair])
+    assert (rates, [record for record in caplog.records if record.exc_info]) == ({}, [])
+    assert await desk.connector.add_trading_pair(pair)
+    book = desk.connector.get_order_book(pair)
+    await desk.until(lambda: book.last_trade_price_rest_updated > 0)
+    assert math.isnan(book.last_trade_price)
+    assert await desk.connector.remove_trading_pair(pair)
 
 
 async def test_defect_5_and_27_every_market_of_the_venue_is_a_pair_of_its_tokens_symbols(desk):

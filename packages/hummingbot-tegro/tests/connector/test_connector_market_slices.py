@@ -52,7 +52,7 @@ async def test_a_second_part_of_unknown_fate_keeps_the_order_alive_and_each_part
     desk.proxy.on_drop = lambda: hide_what_comes(desk)
     # The account's stream would tell of the second part at once.
     desk.proxy.refuse_sockets = True
-    await desk.proxy.cut_sockets()
+    await desk.proxy.cut()
     desk.proxy.requests.clear()
     order_id = desk.connector.sell("WETH-USDC", Decimal(1), OrderType.MARKET)
     orders, journal = desk.connector.in_flight_orders, desk.connector._link.client.journal

@@ -8,16 +8,11 @@ from pathlib import Path
 import hummingbot
 import pytest
 import pytest_asyncio
-from hummingbot.client.config.client_config_map import ClientConfigMap, MarketDataCollectionConfigMap
-from hummingbot.client.config.config_helpers import ClientConfigAdapter
-from hummingbot.connector.exchange.tegro import tegro_exchange
-from hummingbot.connector.exchange.tegro.bot_identity import order_id_prefix, recorded_orders
-from hummingbot.connector.markets_recorder import MarketsRecorder
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState
-from hummingbot.model.sql_connection_manager import SQLConnectionManager, SQLConnectionType
-from hummingbot.model.trade_fill import TradeFill
 
+from hummingbot_tegro.common import earlier_orders
+from hummingbot_tegro.common.bot_identity import order_id_prefix, recorded_orders
 from tegro.client import AsyncTegro
 from tegro.journal import EntryState, SqliteJournal
 from tegro.model import OrderRequest, Side
@@ -27,56 +22,6 @@ from tegro.signer import LocalSigner
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT = OrderType.LIMIT
-
-
-class Bot:
-    """One bot of this Hummingbot: a database of its own, and connectors that live one after the other."""
-
-    def __init__(self, desk, folder: Path, name: str) -> None:
-        self._desk = desk
-        self._sql = SQLConnectionManager(
-            ClientConfigAdapter(ClientConfigMap()),
-            SQLConnectionType.TRADE_FILLS,
-            db_path=str(folder / f"{name}.sqlite"),
-        )
-        self._name = name
-        self.recorder: MarketsRecorder | None = None
-
-    def connector(self):
-        """Make the bot's connector as Hummingbot does at a start: recorder, then what the database has."""
-        made = self._desk.new_connector()
-        made._set_current_timestamp(1_800_000_000.0)
-        if self.recorder is not None:
-            self.recorder.stop()
-        self.recorder = MarketsRecorder(
-            self._sql, [made], f"{self._name}.yml", "script", MarketDataCollectionConfigMap()
-        )
-        self.recorder.start()
-        self.recorder.restore_market_states(f"{self._name}.yml", made)
-        return made
-
-    def fills(self, client_order_id: str) -> list[TradeFill]:
-        """Return what the database has of an order's fills."""
-        with self._sql.get_new_session() as session:
-            return session.query(TradeFill).filter(TradeFill.order_id == client_order_id).all()
-
-    def stop(self) -> None:
-        if self.recorder is not None:
-            self.recorder.stop()
-
-
-@pytest.fixture
-def make_bot(desk, tmp_path):
-    bots: list[Bot] = []
-
-    def make(name: str) -> Bot:
-        bots.append(Bot(desk, tmp_path, name))
-        return bots[-1]
-
-    yield make
-    for bot in bots:
-        bot.stop()
-    MarketsRecorder._shared_instance = None
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
@@ -184,7 +129,7 @@ async def test_an_order_the_database_never_heard_of_is_found_with_its_fills_and_
         await desk.until(lambda: len(bot.fills(name)) == 1)
         await connector.stop_network()
         assert recorded_orders(bot.recorder, [name]) == {name}
-    assert [fill.amount for fill in bot.fills(name)] == [Decimal("0.25")]
+    assert bot.fills(name) == [Decimal("0.25")]
     assert outcome.order_id not in await resting(desk)
 
 
@@ -256,7 +201,7 @@ def _held(wallet: str):
 
 
 async def test_a_venue_that_is_away_at_the_start_is_waited_for(desk, make_bot, monkeypatch):
-    monkeypatch.setattr(tegro_exchange.constants, "STATUS_RETRY_SECS", 0.05)
+    monkeypatch.setattr(earlier_orders, "RETRY_SECS", 0.05)
     bot = make_bot("away")
     first = bot.connector()
     await ready(desk, first)

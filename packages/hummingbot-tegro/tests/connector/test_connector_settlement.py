@@ -4,44 +4,21 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from connector_desk import move_away
 from hummingbot.core.data_type.common import OrderType
 from hummingbot.core.data_type.in_flight_order import OrderState
 from hummingbot.core.event.events import OrderCancelledEvent, OrderFilledEvent
-from web3 import Web3
 
 from tegro.model import Order, Side
 from tegro_localnet.config import LocalnetConfig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_TRANSFER = [
-    {
-        "name": "transfer",
-        "type": "function",
-        "stateMutability": "nonpayable",
-        "inputs": [{"name": "to", "type": "address"}, {"name": "value", "type": "uint256"}],
-        "outputs": [{"name": "", "type": "bool"}],
-    }
-]
-
 
 @pytest.fixture(scope="module")
 def localnet_config() -> LocalnetConfig:
     """Settle rarely, so that there is time between a match and its settlement."""
     return LocalnetConfig(port=0, rpc_port=0, agents=False, settlement_interval_ms=2500)
-
-
-def move_away(localnet, owner, symbol: str, amount: Decimal) -> None:
-    """Send a wallet's tokens to somebody else. Not on the event loop, which web3 would block."""
-    node = Web3(Web3.HTTPProvider(localnet.rpc_url))
-    token = node.eth.contract(Web3.to_checksum_address(localnet.deployment.tokens[symbol]), abi=_TRANSFER)
-    call = token.functions.transfer("0x000000000000000000000000000000000000dEaD", int(amount.scaleb(6)))
-    transaction = call.build_transaction(
-        {"from": owner.checksum_address, "nonce": node.eth.get_transaction_count(owner.checksum_address)}
-    )
-    signed = node.eth.account.sign_transaction(transaction, owner.key)
-    receipt = node.eth.wait_for_transaction_receipt(node.eth.send_raw_transaction(signed.raw_transaction))
-    assert receipt["status"] == 1
 
 
 async def reported(desk, order) -> Order:

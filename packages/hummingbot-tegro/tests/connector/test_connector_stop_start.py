@@ -102,7 +102,7 @@ async def test_market_data_that_ends_late_takes_nothing_from_what_began_meanwhil
 
 async def test_an_order_of_unknown_fate_is_looked_for_again_after_the_stop(desk, connector):
     desk.proxy.drop_reply_to_place = desk.proxy.break_reads = desk.proxy.refuse_sockets = True
-    await desk.proxy.cut_sockets()
+    await desk.proxy.cut()
     order_id = connector.buy("WETH-USDC", Decimal(1), OrderType.LIMIT, Decimal(2000))
     orders = connector.in_flight_orders
     await desk.until(lambda: any("/orders/place" in each for each in desk.proxy.requests), secs=SECS)

@@ -1,18 +1,13 @@
 """A running paper connector on a real localnet, and a trader whose orders and trades it sees."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-import hummingbot
 import pytest
 import pytest_asyncio
-from hummingbot.core.clock import Clock, ClockMode
-from hummingbot.core.event.event_forwarder import SourceInfoEventForwarder
-from hummingbot.core.event.events import MarketEvent
+from connector_desk import Listener, host_data_in, running, until
 
 from hummingbot_tegro.paper.exchange import TegroPaperTradeExchange
 from tegro.client import AsyncTegro
@@ -25,19 +20,13 @@ from tegro_localnet.background import BackgroundLocalnet
 PAIR = "WETH-USDC"
 
 
-class PaperDesk:
+class PaperDesk(Listener):
     """Makes connectors, and has somebody else trade."""
 
     def __init__(self, makers: AsyncTegro, takers: AsyncTegro) -> None:
+        super().__init__()
         self._makers = makers
         self._takers = takers
-        self.events: list[object] = []
-        self._listener = SourceInfoEventForwarder(lambda tag, source, event: self.events.append(event))
-
-    def listen(self, connector: TegroPaperTradeExchange) -> None:
-        """Record what a connector tells."""
-        for tag in MarketEvent:
-            connector.add_listener(tag, self._listener)
 
     @asynccontextmanager
     async def running(self, **options: object) -> AsyncIterator[TegroPaperTradeExchange]:
@@ -46,28 +35,13 @@ class PaperDesk:
         connector.set_balance("WETH", 10)
         connector.set_balance("USDC", 50_000.0)
         self.listen(connector)
-        clock = Clock(ClockMode.REALTIME, tick_size=0.1)
-        clock.add_iterator(connector)
-
-        async def run() -> None:
-            with clock:
-                await clock.run()
-
-        task = asyncio.ensure_future(run())
-        try:
+        async with running(connector):
             await self.until(lambda: connector.ready)
             yield connector
-        finally:
-            task.cancel()
-            await connector.stop_network()
 
-    async def until(self, condition: Callable[[], object], secs: float = 30) -> None:
+    async def until(self, condition: Callable[[], object], secs: float = 60) -> None:
         """Wait until a condition holds, or fail."""
-        deadline = time.monotonic() + secs
-        while not condition():
-            if time.monotonic() > deadline:
-                pytest.fail(f"it did not happen in time; events: {self.events}")
-            await asyncio.sleep(0.01)
+        await until(condition, secs)
 
     async def rests(self, side: Side, quantity: str, price: str) -> Order:
         """Let the other trader rest an order."""
@@ -109,10 +83,6 @@ class PaperDesk:
 
         await self.until(is_there)
 
-    def of(self, kind: type, order_id: str) -> list:
-        """Return the events of one kind about one order."""
-        return [event for event in self.events if type(event) is kind and event.order_id == order_id]
-
 
 @pytest.fixture(scope="module")
 def paper_settings(localnet: BackgroundLocalnet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -123,12 +93,9 @@ def paper_settings(localnet: BackgroundLocalnet, tmp_path_factory: pytest.TempPa
         f'[localnet]\nrest_url = "{localnet.rest_url}"\nrpc_url = "{localnet.rpc_url}"\n'
         "[localnet.paper]\norder_latency_ms = 0\ncancel_latency_ms = 0\n"
     )
-    before = hummingbot._data_path
-    hummingbot.set_data_path(str(folder / "data"))
-    with pytest.MonkeyPatch.context() as patch:
+    with host_data_in(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEGRO_SETTINGS", str(path))
         yield path
-    hummingbot._data_path = before
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 
+from connector_desk import public_trade
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -11,7 +12,7 @@ from hummingbot_tegro.paper.engine import PaperOrder
 from hummingbot_tegro.paper.realism import PRESETS
 from hummingbot_tegro.paper.venue import ENDED_KEPT, PaperState, PaperVenue
 from tegro.errors import InvalidInput
-from tegro.model import BookChange, BookLevel, BookSnapshot, Market, OrderType, Side, Token, Trade, TradeState
+from tegro.model import BookChange, BookLevel, BookSnapshot, Market, OrderType, Side, Token
 
 PAIR = "WETH-USDC"
 MARKET = Market(
@@ -89,20 +90,7 @@ class PaperMoney(RuleBasedStateMachine):
 
     @rule(side=sides, price=prices, quantity=amounts)
     def trade(self, side, price, quantity):
-        trade = Trade(
-            trade_id="",
-            symbol=MARKET.symbol,
-            price=price,
-            quantity=quantity,
-            state=TradeState.PENDING,
-            is_buyer_maker=side is Side.BUY,
-            maker="",
-            taker="",
-            maker_fee=Decimal(0),
-            taker_fee=Decimal(0),
-            tx_hash=None,
-            timestamp_ms=0,
-        )
+        trade = public_trade(MARKET.symbol, price, quantity, is_buyer_maker=side is Side.BUY)
         self.reports += self.venue.apply_trade(MARKET, PAIR, trade, self.now_ms)
 
     @invariant()

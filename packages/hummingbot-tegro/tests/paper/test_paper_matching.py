@@ -3,13 +3,14 @@
 from decimal import Decimal
 
 import pytest
+from connector_desk import public_trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hummingbot_tegro.paper.engine import PaperMarket, PaperOrder
 from hummingbot_tegro.paper.realism import PRESETS
 from tegro.errors import InvalidInput
-from tegro.model import BookChange, BookLevel, BookSnapshot, OrderType, Side, Trade, TradeState
+from tegro.model import BookChange, BookLevel, BookSnapshot, OrderType, Side
 
 LOT = Decimal("0.1")
 SYMBOL = "WETH_USDC"
@@ -34,20 +35,7 @@ def order(name, side, price, quantity, order_type=OrderType.LIMIT):
 
 
 def trade(price, quantity, taker):
-    return Trade(
-        trade_id="1",
-        symbol=SYMBOL,
-        price=Decimal(price),
-        quantity=quantity,
-        state=TradeState.PENDING,
-        is_buyer_maker=taker is Side.SELL,
-        maker="",
-        taker="",
-        maker_fee=Decimal(0),
-        taker_fee=Decimal(0),
-        tx_hash=None,
-        timestamp_ms=0,
-    )
+    return public_trade(SYMBOL, Decimal(price), quantity, is_buyer_maker=taker is Side.SELL, trade_id="1")
 
 
 wanted = st.tuples(

@@ -4,13 +4,14 @@ from collections import deque
 from decimal import Decimal
 
 import pytest
+from connector_desk import public_trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hummingbot_tegro.paper.engine import PaperMarket, PaperOrder
 from hummingbot_tegro.paper.realism import PRESETS
-from tegro.model import BookChange, BookLevel, BookSnapshot, OrderType, Side, Trade, TradeState
+from tegro.model import BookChange, BookLevel, BookSnapshot, OrderType, Side
 
 LOT = Decimal("0.1")
 PRICE = Decimal(100)
@@ -28,20 +29,7 @@ def market(realism="strict", **changes):
 
 
 def trade(quantity, price=PRICE, taker=Side.SELL, number=0):
-    return Trade(
-        trade_id=str(number),
-        symbol="WETH_USDC",
-        price=price,
-        quantity=quantity,
-        state=TradeState.PENDING,
-        is_buyer_maker=taker is Side.SELL,
-        maker="",
-        taker="",
-        maker_fee=Decimal(0),
-        taker_fee=Decimal(0),
-        tx_hash=None,
-        timestamp_ms=0,
-    )
+    return public_trade("WETH_USDC", price, quantity, is_buyer_maker=taker is Side.SELL, trade_id=str(number))
 
 
 def change(bids=(), asks=()):

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from connector_desk import public_trade
 
 from hummingbot_tegro.paper.engine import PaperMarket, PaperOrder
 from hummingbot_tegro.paper.realism import PRESETS
 from tegro.errors import InvalidInput
-from tegro.model import BookChange, BookLevel, BookSnapshot, OrderType, Side, Trade, TradeState
+from tegro.model import BookChange, BookLevel, BookSnapshot, OrderType, Side, Trade
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -192,20 +193,7 @@ def _snapshot_of(data) -> BookSnapshot:
 
 
 def _trade_of(data) -> Trade:
-    return Trade(
-        trade_id="",
-        symbol="X_Y",
-        price=Decimal(data["p"]).normalize(),
-        quantity=Decimal(data["q"]),
-        state=TradeState.PENDING,
-        is_buyer_maker=data["m"],
-        maker="",
-        taker="",
-        maker_fee=Decimal(0),
-        taker_fee=Decimal(0),
-        tx_hash=None,
-        timestamp_ms=0,
-    )
+    return public_trade("X_Y", Decimal(data["p"]).normalize(), Decimal(data["q"]), is_buyer_maker=data["m"])
 
 
 def bounds(feed, quotes: pd.DataFrame) -> pd.DataFrame:

@@ -1,23 +1,16 @@
 """A running perpetual connector against localnet's perpetual venue, with a proxy in between that can misbehave."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
-import aiohttp
-import hummingbot
 import pytest
 import pytest_asyncio
-from aiohttp import WSMsgType, web
+from aiohttp import web
+from connector_desk import Listener, PassingProxy, bots_of, host_data_in, running, serving, until
 from hummingbot.connector.derivative.tegro_perpetual.tegro_perpetual_derivative import TegroPerpetualDerivative
-from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.common import OrderType, PositionAction
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
-from hummingbot.core.event.event_forwarder import SourceInfoEventForwarder
-from hummingbot.core.event.events import AccountEvent, MarketEvent
 
 from tegro.model import OrderType as ClientOrderType
 from tegro.model import Side
@@ -37,83 +30,40 @@ ORDER_PATH = "/fapi/v1/order"
 PAIR, SYMBOL = "ETH-USDT", "ETHUSDT"
 
 
-class PerpetualProxy:
+class PerpetualProxy(PassingProxy):
     """Passes everything on to localnet, unless it is told to misbehave."""
 
     def __init__(self, rest_url: str) -> None:
-        self._rest_url = rest_url
-        self._sockets: list[tuple[str, web.WebSocketResponse]] = []
-        self.url = ""
-        self.requests: list[str] = []
+        super().__init__(rest_url)
         self.drops_placed = 0
         """Placements whose reply is lost on the way back."""
         self.swallows_placed = 0
         """Placements that are lost on the way there."""
         self.breaks_reads = False
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._pass_socket(request)
-        self.requests.append(f"{request.method} {request.path}")
+    async def answer(self, request: web.Request) -> web.Response:
         is_placement = (request.method, request.path) == ("POST", ORDER_PATH)
         if is_placement and self.swallows_placed:
             self.swallows_placed -= 1
             return web.Response(status=504)
         if request.method == "GET" and self.breaks_reads:
             return web.Response(status=502)
-        headers = {name: value for name, value in request.headers.items() if name in ("X-MBX-APIKEY", "Content-Type")}
-        # The raw query and body: a signature is over these bytes.
-        url = self._rest_url + request.raw_path
-        async with aiohttp.ClientSession() as session:
-            answer = await session.request(
-                request.method, aiohttp.client.URL(url, encoded=True), data=await request.read(), headers=headers
-            )
-            body = await answer.read()
+        reply = await self.forward(request)
         if is_placement and self.drops_placed:
             self.drops_placed -= 1
             return web.Response(status=504)
-        return web.Response(status=answer.status, body=body, content_type=answer.content_type)
-
-    async def cut(self, path: str) -> None:
-        """Break the open sockets of one group."""
-        for opened, socket in list(self._sockets):
-            if opened.startswith(path):
-                await socket.close()
-
-    async def _pass_socket(self, request: web.Request) -> web.StreamResponse:
-        # Pings pass through as well, so that a pong is the venue's own.
-        ours = web.WebSocketResponse(autoping=False)
-        await ours.prepare(request)
-        entry = (request.path, ours)
-        self._sockets.append(entry)
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(self._rest_url + request.path_qs, autoping=False) as theirs,
-        ):
-            back = asyncio.ensure_future(_copy(theirs, ours))
-            await _copy(ours, theirs)
-            back.cancel()
-        self._sockets.remove(entry)
-        return ours
+        return reply
 
 
-async def _copy(source, target) -> None:
-    send = {WSMsgType.TEXT: target.send_str, WSMsgType.PING: target.ping, WSMsgType.PONG: target.pong}
-    async for message in source:
-        with suppress(ConnectionError):
-            await send[message.type](message.data)
-
-
-class PerpetualDesk:
+class PerpetualDesk(Listener):
     """A started connector, a counterparty, and what the connector announced."""
 
     def __init__(self, localnet: BackgroundLocalnet, proxy: PerpetualProxy, key: ApiKey, other: AsyncPerpetual) -> None:
+        super().__init__()
         self.localnet = localnet
         self.proxy = proxy
         self.other = other
         self._key = key
-        self.events: list[object] = []
-        self._listener = SourceInfoEventForwarder(lambda tag, source, event: self.events.append(event))
         self.connector = self.new_connector()
 
     def new_connector(self, **changes: object) -> TegroPerpetualDerivative:
@@ -125,11 +75,10 @@ class PerpetualDesk:
             "domain": "tegro_perpetual_localnet",
         }
         connector = TegroPerpetualDerivative(**(keywords | changes))
-        for tag in (*MarketEvent, *AccountEvent):
-            connector.add_listener(tag, self._listener)
+        self.listen(connector)
         return connector
 
-    async def until(self, condition: Callable[[], object], secs: float = 45) -> None:
+    async def until(self, condition: Callable[[], object], secs: float = 60) -> None:
         """Wait until something is so."""
         await until(condition, secs)
 
@@ -171,10 +120,6 @@ class PerpetualDesk:
         """Wait until an order is no longer tracked."""
         await until(lambda: client_order_id not in self.connector.in_flight_orders)
 
-    def of(self, kind: type, client_order_id: str) -> list:
-        """Return the events of one kind about one order."""
-        return [event for event in self.events if type(event) is kind and event.order_id == client_order_id]
-
     async def set_mode(self, connector_mode, client_mode: PositionMode) -> None:
         """Put the connector's account into a position mode."""
         self.connector.set_position_mode(connector_mode)
@@ -207,57 +152,20 @@ class PerpetualDesk:
         self.events.clear()
 
 
-async def until(condition: Callable[[], object], secs: float = 45) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + secs
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("it did not happen in time")
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def running(*connectors: TegroPerpetualDerivative) -> AsyncIterator[None]:
-    """Let Hummingbot's own clock drive connectors, as in a bot but with shorter ticks."""
-    clock = Clock(ClockMode.REALTIME, tick_size=0.1)
-    for connector in connectors:
-        clock.add_iterator(connector)
-
-    async def run() -> None:
-        with clock:
-            await clock.run()
-
-    task = asyncio.ensure_future(run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        for connector in connectors:
-            await connector.stop_network()
-
-
 @pytest.fixture(scope="module")
 def host_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give Hummingbot a folder for its data."""
-    folder = tmp_path_factory.mktemp("host")
-    before = hummingbot._data_path
-    hummingbot.set_data_path(str(folder / "data"))
-    yield folder
-    hummingbot._data_path = before
+    with host_data_in(tmp_path_factory.mktemp("host")) as folder:
+        yield folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(localnet: BackgroundLocalnet) -> AsyncIterator[PerpetualProxy]:
     """Run a proxy in front of localnet."""
     made = PerpetualProxy(localnet.rest_url)
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with serving(made.handle) as url:
+        made.url = url
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +219,10 @@ async def desk(
         async with running(made.connector):
             await until(lambda: made.connector.ready)
             yield made
+
+
+@pytest.fixture
+def make_bot(desk: PerpetualDesk, tmp_path: Path) -> Iterator[Callable[..., object]]:
+    """Return what makes bots that trade with the desk's account."""
+    with bots_of(desk.new_connector, tmp_path) as make:
+        yield make

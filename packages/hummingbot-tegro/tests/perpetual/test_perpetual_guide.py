@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from doc_pages import ROOT, texts
 from hummingbot.client.settings import AllConnectorSettings
 from hummingbot.connector.derivative.tegro_perpetual.tegro_perpetual_derivative import TegroPerpetualDerivative
 from hummingbot.data_feed.candles_feed.candles_factory import CandlesFactory
@@ -25,14 +26,8 @@ from hummingbot_tegro.connector.derivative.tegro_perpetual.perpetual_settings im
 from tegro.candles import Interval
 from tegro.perpetual import Accepted, load_perpetual
 
-DOCS = Path(__file__).parents[4] / "docs"
+DOCS = ROOT / "docs"
 GUIDE, PAGE = DOCS / "perpetual-guide.md", DOCS / "perpetual.md"
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the fenced blocks of a page in one language."""
-    return [match[2] for match in _BLOCK.finditer(page.read_text()) if match[1] == language]
 
 
 def first_column(heading: str) -> list[str]:
@@ -70,7 +65,7 @@ def open_account(localnet) -> dict[str, str]:
 
 
 def test_the_dialogue_is_the_clients_word_for_word():
-    asked, said = (block.splitlines() for block in blocks(GUIDE, "text"))
+    asked, said = (block.splitlines() for block in texts(GUIDE, "text"))
     fields = AllConnectorSettings.get_connector_config_keys("tegro_perpetual").__class__.model_fields
     prompts = [field.json_schema_extra["prompt"] for field in fields.values() if field.json_schema_extra]
     assert asked == [">>> connect tegro_perpetual", *(f"{prompt} >>>" for prompt in prompts)]
@@ -90,13 +85,13 @@ async def test_the_tables_name_what_there_is(settings_file):
 def test_the_settings_are_valid_and_the_defaults_are_the_defaults(tmp_path, monkeypatch):
     file = tmp_path / "tegro.toml"
     monkeypatch.setenv("TEGRO_SETTINGS", str(file))
-    [text] = blocks(GUIDE, "toml")
+    [text] = texts(GUIDE, "toml")
     file.write_text(text)
     environment = perpetual_environment("tegro_perpetual")
     assert environment.hummingbot
     assert environment.needs_confirmation
     assert perpetual_options(environment) == PerpetualOptions()
-    [text] = blocks(PAGE, "toml")
+    [text] = texts(PAGE, "toml")
     file.write_text(text)
     shown, silent = load_perpetual("testnet", file, {}), load_perpetual("testnet", None, {})
     assert (shown.rest_url, shown.stream_url) == (silent.rest_url, silent.stream_url)
@@ -105,7 +100,7 @@ def test_the_settings_are_valid_and_the_defaults_are_the_defaults(tmp_path, monk
 
 
 def test_the_candles_of_the_guide_are_ours(settings_file):
-    [code] = blocks(GUIDE, "python")
+    [code] = texts(GUIDE, "python")
     names = {}
     exec(compile(code, str(GUIDE), "exec"), names)
     assert isinstance(names["candles"], TegroPerpetualLocalnetCandles)
@@ -117,7 +112,7 @@ def test_the_python_of_the_page_runs(localnet, monkeypatch):
     monkeypatch.setenv("TEGRO_PERPETUAL_LOCALNET_REST_URL", localnet.rest_url)
     monkeypatch.setenv("TEGRO_PERPETUAL_API_KEY", account["apiKey"])
     monkeypatch.setenv("TEGRO_PERPETUAL_API_SECRET", account["apiSecret"])
-    [code] = blocks(PAGE, "python")
+    [code] = texts(PAGE, "python")
     names = {"asyncio": asyncio}
     exec(compile(code, str(PAGE), "exec"), names)
     assert isinstance(names["outcome"], Accepted)
@@ -125,7 +120,7 @@ def test_the_python_of_the_page_runs(localnet, monkeypatch):
 
 @pytest.mark.timeout(240)
 def test_the_commands_of_the_page_run(reader, localnet):
-    [script] = blocks(PAGE, "bash")
+    [script] = texts(PAGE, "bash")
     done = reader(script.replace("api-key --json", f"api-key --json --url {localnet.rest_url}"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bid-1: NEW, 0 filled" in done.stdout
@@ -135,14 +130,20 @@ def test_the_commands_of_the_page_run(reader, localnet):
 @pytest.mark.timeout(240)
 def test_the_commands_of_the_guide_run(reader, installed_layout, localnet):
     account = open_account(localnet)
-    [keys] = blocks(GUIDE, "json")
+    [keys] = texts(GUIDE, "json")
     key_file = installed_layout.cwd / "key.json"
     key_file.write_text(
         keys.replace('"KEY"', json.dumps(account["apiKey"])).replace('"SECRET"', json.dumps(account["apiSecret"]))
     )
-    done = reader("\n".join(blocks(GUIDE, "bash")))
+    # The guide for spot has set Hummingbot up; the file is the reader's; and nobody is there to say yes.
+    assert reader("tegro hummingbot init").returncode == 0
+    settings = Path(installed_layout.env["HOME"]) / ".tegro" / "hummingbot" / "conf" / "tegro.toml"
+    settings.write_text("\n".join(texts(GUIDE, "toml")))
+    script = "\n".join(texts(GUIDE, "bash")).replace("confirm --env mainnet", "confirm --env mainnet --yes")
+    done = reader(script)
     key_file.unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     assert account["apiSecret"] not in done.stdout + done.stderr
+    assert not load_perpetual("mainnet", settings, {}).needs_confirmation
     row = next(line.split("|") for line in done.stdout.splitlines() if line.startswith("| tegro_perpetual_localnet"))
     assert [cell.strip() for cell in row[2:5]] == ["yes", "yes", ""]

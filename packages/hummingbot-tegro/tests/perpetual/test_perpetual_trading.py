@@ -166,7 +166,7 @@ async def test_a_book_whose_stream_broke_is_not_ready_until_it_is_read_again(des
     await desk.until(lambda: [row.price for row in book.bid_entries()] == [1970])
     await desk.proxy.cut("/public")
     await desk.other_places(Side.BUY, "1", "1971")
-    await desk.until(desk.connector._orderbook_ds.are_books_fresh)
+    await desk.until(lambda: desk.connector._orderbook_ds.are_books_fresh)
     await desk.until(lambda: [row.price for row in book.bid_entries()] == [1971, 1970])
 
 

@@ -1,5 +1,7 @@
 """Exact numbers from the journal, where they fit to what the database has."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -94,6 +96,20 @@ def test_what_the_contract_paid_otherwise_and_what_was_signed_twice_is_left(make
     for number in (2, 3):
         sign(database.path.parent, twice, Side.SELL, quantity=Decimal("0.5"), number=number)
     assert exact(database) == read_records(database.path)
+
+
+def test_database_and_journal_are_read_and_not_touched(make_database):
+    database = make_database()
+    order = database.order("sell", str(PRICE), str(QUANTITY), last_status="SellOrderCompleted")
+    database.fill(order, "sell", str(PRICE), str(QUANTITY))
+    data = database.path.parent
+    sign(data, order, Side.SELL)
+    with closing(sqlite3.connect(data / "tegro_journal.sqlite")) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # to open it for writing would change this
+    database.close()
+    before = {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in data.iterdir()}
+    assert exact(database).fills[0].price_source is Source.JOURNAL
+    assert {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in data.iterdir()} == before
 
 
 def test_a_journal_that_cannot_be_read_is_one_sentence(tmp_path):

@@ -105,6 +105,7 @@ class Answers:
     ticker_url = f"{rest_url}/api/v1/exchange/{chain_id}/market/{market_id}"
     portfolio_url = f"{rest_url}/api/v1/accounts/{chain_id}/{wallet.lower()}/portfolio"
     place_url = f"{rest_url}/api/v1/trading/market/orders/place"
+    propose_url = f"{rest_url}/api/v1/trading/market/orders/typedData/generate"
     cancel_url = f"{rest_url}/api/v1/trading/market/orders/cancel"
     orders_url = f"{rest_url}/api/v1/trading/market/orders/user/{wallet.lower()}"
     live_orders_url = re.compile(rf"^{re.escape(orders_url)}\?.*statuses=active(,|%2C)matched")
@@ -128,6 +129,8 @@ class Answers:
             self.ticker_url: self.market(),
             self.portfolio_url: self.portfolio("1000", "5000000"),
             self.live_orders_url: [],
+            # It proposes nothing to sign, so it does not show the form of its orders.
+            RequestMatch(self.propose_url, method="POST"): {},
         }
 
     def chains(self) -> list[dict]:
@@ -242,7 +245,8 @@ class Venue(aioresponses):
     async def match(self, method: str, url: URL, **keywords) -> ClientResponse | None:
         if not any(each.match(method, url) for each in self.configured):
             for standing, body in self._standing.items():
-                if RequestMatch(standing).match(method, url):
+                known = standing if isinstance(standing, RequestMatch) else RequestMatch(standing)
+                if known.match(method, url):
                     super().add(url, method, body=json.dumps(body))
                     break
         return await super().match(method, url, **keywords)

@@ -380,6 +380,6 @@ class TestTegroExchange(AbstractExchangeConnectorTests.ExchangeConnectorTests):
         # There is no balance event (protocol 8.6): an order event lets a running connector read the balances again.
         body = json.dumps(self.balance_request_mock_response_for_base_and_quote)
         self.venue.get(self.answers.portfolio_url, body=body)
-        self.exchange._in_background(self.exchange._balance_loop())
+        self.exchange._background.start(self.exchange._balance_loop())
         order = self._order(TradeType.BUY)
         return self.answers.order_event(order, status="cancelled", code=611)

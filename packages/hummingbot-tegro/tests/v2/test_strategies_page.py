@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -11,15 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from doc_pages import ROOT, texts
 
 from tegro.client import AsyncTegro
 from tegro.model import Side
 from tegro.settings import Settings
 from tegro_localnet.config import LocalnetConfig
 
-DOCS = Path(__file__).parents[4] / "docs"
-PAGE = (DOCS / "strategies.md").read_text()
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE = ROOT / "docs" / "strategies.md"
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
@@ -83,7 +81,7 @@ async def until_quoted(tegro, owner):
 
 @pytest.mark.timeout(300)
 async def test_the_commands_run_from_the_first_to_the_last(reader, localnet, installed_layout):
-    begin, look_and_stop, report = (match[2] for match in BLOCK.finditer(PAGE) if match[1] == "bash")
+    begin, look_and_stop, report = texts(PAGE, "bash")
     await asyncio.to_thread(reader, begin)
     environment = Settings.load(env={"TEGRO_LOCALNET_REST_URL": localnet.rest_url}).environment("localnet")
     async with AsyncTegro(environment) as tegro:
@@ -98,8 +96,8 @@ async def test_the_commands_run_from_the_first_to_the_last(reader, localnet, ins
 
 
 def test_the_settings_of_the_second_venue_are_valid(tmp_path):
-    [text] = (match[2] for match in BLOCK.finditer(PAGE) if match[1] == "toml")
+    [text] = texts(PAGE, "toml")
     (tmp_path / "tegro.toml").write_text(text)
     venue = Settings.load(tmp_path / "tegro.toml", {}).environment("testnet")
     assert (venue.rest_url, venue.rpc_url, venue.chain_id) == ("http://127.0.0.1:8790", "http://127.0.0.1:8791", 84532)
-    assert f"--chain-id {venue.chain_id}" in PAGE
+    assert f"--chain-id {venue.chain_id}" in PAGE.read_text()

@@ -26,6 +26,7 @@ from hummingbot_tegro.candles.rows import (
     what_has_no_volume,
     what_is_missing,
 )
+from hummingbot_tegro.common.warnings_once import WarnOnce
 from hummingbot_tegro.host_settings import environment_for
 from hummingbot_tegro.pairs import pair_of
 from tegro.backoff import Backoff
@@ -77,7 +78,7 @@ class TegroSpotCandles(CandlesBase):
         self._is_past_read = False
         self._rng: Final = random.Random()  # noqa: S311  jitter, nothing secret
         self._failures = 0
-        self._last_warning = ""
+        self._warnings: Final = WarnOnce(self.logger())
 
     # What Hummingbot asks of a feed
 
@@ -136,7 +137,7 @@ class TegroSpotCandles(CandlesBase):
             async with self._borrowed() as client:
                 await self._require_market(client)
         except TegroError as error:
-            self._warn_once(f"No candles of {self._trading_pair} from Tegro: {error}.")
+            self._warnings.say(f"No candles of {self._trading_pair} from Tegro: {error}.")
             return NetworkStatus.NOT_CONNECTED
         return NetworkStatus.CONNECTED
 
@@ -162,7 +163,7 @@ class TegroSpotCandles(CandlesBase):
             except TegroError as error:
                 if isinstance(error, StoreFailure):
                     self._close_store()
-                self._warn_once(f"No candles of {self._trading_pair} from Tegro: {error}. Trying again.")
+                self._warnings.say(f"No candles of {self._trading_pair} from Tegro: {error}. Trying again.")
             except Exception:  # noqa: BLE001  (the feed must not end while the bot runs)
                 self.logger().exception("Unexpected error in Tegro's candles. Trying again.")
             self._failures += 1
@@ -182,7 +183,7 @@ class TegroSpotCandles(CandlesBase):
                 async for candle in feed:
                     self._take(candle)
                     self._failures = 0
-                    self._last_warning = ""
+                    self._warnings.forget()
             finally:
                 self._feed = None
 
@@ -303,12 +304,6 @@ class TegroSpotCandles(CandlesBase):
     def _say(self, sentence: str | None) -> None:
         if sentence is not None:
             self.logger().warning(sentence)
-
-    def _warn_once(self, text: str) -> None:
-        """Log a warning, unless it is the same as the last one: these are tried again soon."""
-        if text != self._last_warning:
-            self._last_warning = text
-            self.logger().warning(text)
 
 
 class TegroTestnetSpotCandles(TegroSpotCandles):

@@ -10,12 +10,12 @@ from typing import Any, Final
 from hummingbot.connector.exchange.tegro import tegro_constants as constants
 from hummingbot.connector.exchange.tegro.public_exchange import TegroPublicExchange
 
+from hummingbot_tegro.common.deadline import whole_answer
 from hummingbot_tegro.paper.data_source import PaperOrderBookDataSource
 from hummingbot_tegro.paper.naming import SUFFIX
 from hummingbot_tegro.paper.realism import Realism, realism_for
 from hummingbot_tegro.paper.reporting import order_update, trade_update, venue_id_of
 from hummingbot_tegro.paper.venue import Filled, PaperVenue, Report
-from tegro.errors import NotConnected
 from tegro.model import BookChange, BookSnapshot, Market, Trade
 
 
@@ -115,13 +115,8 @@ class PaperAccountExchange(TegroPublicExchange):
         TegroError
             If it is not; the text says what to look at.
         """
-        try:
-            async with asyncio.timeout(constants.BALANCES_DEADLINE_SECS), self._link.borrowed() as client:
-                await self._require_tegro(client)
-        except TimeoutError:
-            raise NotConnected(
-                f"no whole answer within {constants.BALANCES_DEADLINE_SECS:g} seconds; {self._where_it_asked()}"
-            ) from None
+        async with whole_answer(self._where_it_asked()), self._link.borrowed() as client:
+            await self._require_tegro(client)
 
     # Balances
 

@@ -45,7 +45,7 @@ class PaperOrderBookDataSource(TegroAPIOrderBookDataSource):
 
     def is_fresh(self, trading_pair: str) -> bool:
         """Tell whether a pair's book is right as far as anybody can know."""
-        return self._fresh_market(trading_pair) is not None
+        return self._live_book(trading_pair) is not None
 
     @override
     async def _take(self, event: LiveEvent) -> None:
@@ -63,8 +63,8 @@ class PaperOrderBookDataSource(TegroAPIOrderBookDataSource):
     def _copy_book(self, symbol: str) -> None:
         super()._copy_book(symbol)
         known = self._known(symbol)
-        if known is not None and self._books is not None:
-            book = self._books.book(symbol)
+        book = self._live_book(known[1]) if known is not None else None
+        if known is not None and book is not None:
             snapshot = BookSnapshot(symbol=symbol, bids=book.bids(), asks=book.asks(), timestamp_ms=book.timestamp_ms)
             self._follower.follow_snapshot(*known, snapshot)
 

@@ -7,63 +7,32 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, Final, override
 
-from hummingbot.connector.exchange.tegro.order_mapping import side_of, type_of
-from hummingbot.connector.exchange.tegro.order_sync import OrderNotFound
+from hummingbot.connector.exchange.tegro.order_mapping import type_of
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderUpdate, TradeUpdate
 
+from hummingbot_tegro.common.order_errors import OrderNotFound
+from hummingbot_tegro.common.placing import PricedMarketOrders
+from hummingbot_tegro.common.sides import side_of
 from hummingbot_tegro.paper.account_exchange import PaperAccountExchange
 from hummingbot_tegro.paper.engine import PaperOrder
 from hummingbot_tegro.paper.reporting import order_update, trade_update, venue_id_of
 from hummingbot_tegro.paper.venue import PaperRecord
-from tegro.errors import TegroError
-from tegro.market_plan import market_limit_price
+from tegro.model import Market
 from tegro.model import OrderType as TegroOrderType
-from tegro.model import Side
+from tegro.order_book import OrderBook
 
 _MS_PER_SEC: Final = 1_000
 
 
-class TegroPaperTradeExchange(PaperAccountExchange):
+class TegroPaperTradeExchange(PricedMarketOrders, PaperAccountExchange):
     """Trades paper money on one chain of Tegro. The parameters are those of `PaperAccountExchange`."""
-
-    def supported_order_types(self) -> list[OrderType]:
-        """Return the types that can be placed, which are those of the real connector."""
-        return [OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.MARKET]
 
     # Placing
 
     @override
-    async def _create_order(
-        self,
-        trade_type: TradeType,
-        order_id: str,
-        trading_pair: str,
-        amount: Decimal,
-        order_type: OrderType,
-        price: Decimal | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if order_type is OrderType.MARKET:
-            try:
-                price = await self._market_price(trading_pair, side_of(trade_type), amount)
-            except TegroError as error:
-                self.start_tracking_order(order_id, None, trading_pair, trade_type, Decimal(0), amount, order_type)
-                self._on_order_failure(order_id, trading_pair, amount, trade_type, order_type, None, error)
-                return
-        await super()._create_order(trade_type, order_id, trading_pair, amount, order_type, price, **kwargs)
-
-    async def _market_price(self, trading_pair: str, side: Side, amount: Decimal) -> Decimal:
-        """Return the worst price that a market order may get, within the slippage that the settings allow."""
-        market = await self._link.market(trading_pair)
-        book = self._venue.market(market, trading_pair).book
-        return market_limit_price(
-            book.asks() if side is Side.BUY else book.bids(),
-            market=market,
-            side=side,
-            quantity=amount,
-            max_slippage_bps=self._link.environment.max_slippage_bps,
-        )
+    async def _book_to_trade_on(self, market: Market, trading_pair: str) -> OrderBook:
+        return self._venue.market(market, trading_pair).book
 
     @override
     async def _place_order(
@@ -105,40 +74,9 @@ class TegroPaperTradeExchange(PaperAccountExchange):
 
     @override
     async def _place_order_and_process_update(self, order: InFlightOrder, **kwargs: Any) -> str:
-        exchange_order_id, _ = await self._place_order(
-            order_id=order.client_order_id,
-            trading_pair=order.trading_pair,
-            amount=order.amount,
-            trade_type=order.trade_type,
-            order_type=order.order_type,
-            price=order.price,
-            **kwargs,
-        )
+        exchange_order_id, _ = await self._handed_over(order, **kwargs)
         await self._publish()
         return exchange_order_id
-
-    @override
-    def _on_order_failure(
-        self,
-        order_id: str,
-        trading_pair: str,
-        amount: Decimal,
-        trade_type: TradeType,
-        order_type: OrderType,
-        price: Decimal | None,
-        exception: Exception,
-        **kwargs: Any,
-    ) -> None:
-        if not isinstance(exception, TegroError):
-            super()._on_order_failure(
-                order_id, trading_pair, amount, trade_type, order_type, price, exception, **kwargs
-            )
-            return
-        # Stock's line would advise to check the API key.
-        self.logger().warning(
-            f"The {trade_type.name.lower()} order {order_id} for {amount} {trading_pair} was not placed: {exception}"
-        )
-        self._update_order_after_failure(order_id, trading_pair, exception)
 
     # Cancelling
 
@@ -189,15 +127,3 @@ class TegroPaperTradeExchange(PaperAccountExchange):
         if record is None:
             raise OrderNotFound(f"there is no paper order {order_id}")
         return record
-
-    @override
-    def _is_order_not_found_during_status_update_error(self, status_update_exception: Exception) -> bool:
-        return isinstance(status_update_exception, OrderNotFound)
-
-    @override
-    def _is_order_not_found_during_cancelation_error(self, cancelation_exception: Exception) -> bool:
-        return isinstance(cancelation_exception, OrderNotFound)
-
-    @override
-    def _is_request_exception_related_to_time_synchronizer(self, request_exception: Exception) -> bool:
-        return False

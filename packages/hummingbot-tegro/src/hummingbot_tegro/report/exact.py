@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from hummingbot_tegro.report.records import STEP, FillRecord, OrderRecord, Records, Source
 from tegro.errors import InvalidInput, JournalFailure
-from tegro.journal import JournalEntry, SqliteJournal
+from tegro.journal import JournalEntry, read_entries
 from tegro.model import Side, round_down
 
 JOURNALS: Final = "tegro_journal*.sqlite"
@@ -69,11 +69,7 @@ def _with_exact_numbers(records: Records, journal: Mapping[str, JournalEntry]) -
 
 def _entries(path: Path) -> Iterable[JournalEntry]:
     try:
-        journal = SqliteJournal(path)
-        try:
-            return journal.entries()
-        finally:
-            journal.close()
+        return read_entries(path)
     except JournalFailure as error:
         raise InvalidInput(f"the exact numbers cannot be read: {error}") from error
 

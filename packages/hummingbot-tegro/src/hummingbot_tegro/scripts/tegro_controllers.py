@@ -21,6 +21,19 @@ class TegroControllersConfig(StrategyV2ConfigBase):
 class TegroControllers(StrategyV2Base):
     """Runs the controllers and decides nothing itself."""
 
+    def apply_initial_setting(self) -> None:
+        """Set leverage and position mode at perpetual venues, as the controllers' settings say."""
+        for controller in self.controllers.values():
+            settings = controller.config
+            name = getattr(settings, "connector_name", "")
+            if "perpetual" not in name:  # as Hummingbot itself tells them apart
+                continue
+            connector = self.connectors[name]
+            if hasattr(settings, "position_mode"):
+                connector.set_position_mode(settings.position_mode)
+            if hasattr(settings, "leverage") and hasattr(settings, "trading_pair"):
+                connector.set_leverage(settings.trading_pair, settings.leverage)
+
     def on_tick(self) -> None:
         """Run the controllers, after looking at their switches."""
         super().on_tick()

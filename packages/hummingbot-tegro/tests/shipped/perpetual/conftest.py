@@ -16,7 +16,7 @@ from yarl import URL
 
 from tegro.perpetual.events import read_combined, read_event
 
-FUNDING_SECS = 1657110053
+FUNDING_MS = 1657110053
 
 
 class PerpetualAnswers:
@@ -44,7 +44,7 @@ class PerpetualAnswers:
 
     def standing(self) -> dict:
         """Return what is answered at each address that a test does not speak of."""
-        funding = {"symbol": self.symbol, "fundingRate": "100", "fundingTime": FUNDING_SECS * 1000}
+        funding = {"symbol": self.symbol, "fundingRate": "100", "fundingTime": FUNDING_MS}
         return {
             self.url("v1/time"): {"serverTime": 1640780000000},
             self.url("v1/exchangeInfo"): self.contracts(),

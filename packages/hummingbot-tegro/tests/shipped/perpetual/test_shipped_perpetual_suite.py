@@ -178,7 +178,7 @@ class TestTegroPerpetual(AbstractPerpetualDerivativeTests.PerpetualDerivativeTes
     def funding_payment_mock_response(self):
         payment = {"symbol": self.answers.symbol, "incomeType": "FUNDING_FEE", "asset": self.quote_asset, "tranId": 9}
         payment["income"] = str(self.target_funding_payment_payment_amount)
-        return [payment | {"time": self.target_funding_payment_timestamp * 1000}]
+        return [payment | {"time": self.target_funding_payment_timestamp}]
 
     # Expectations
 
@@ -421,7 +421,7 @@ class TestTegroPerpetual(AbstractPerpetualDerivativeTests.PerpetualDerivativeTes
         # An account event names no free balance (dialect 8.2): a running connector reads the account after it.
         account = json.dumps(self.balance_request_mock_response_for_base_and_quote)
         self.venue.get(self.answers.url("v2/account"), body=account)
-        self.exchange._in_background(self.exchange._account_loop())
+        self.exchange._background.start(self.exchange._account_loop())
         return self.answers.account_event([{"a": self.base_asset, "wb": "15", "cw": "15", "bc": "0"}], [])
 
 

@@ -16,11 +16,10 @@ from hummingbot.core.data_type.in_flight_order import (
 )
 from hummingbot.core.data_type.trade_fee import TokenAmount, TradeFeeBase, TradeFeeSchema
 
+from hummingbot_tegro.common.sides import trade_type_of
 from tegro.model import OrderType, Side
 from tegro.perpetual import OrderState as VenueState
 from tegro.perpetual import PerpetualFill, PerpetualOrder, PositionMode, PositionSide
-
-ENDED: Final = frozenset({OrderState.CANCELED, OrderState.FILLED, OrderState.FAILED})
 
 _STATES: Final[Mapping[VenueState, OrderState]] = {
     VenueState.NEW: OrderState.OPEN,
@@ -49,11 +48,6 @@ def host_state(order: PerpetualOrder) -> OrderState | None:
 def type_of(order_type: HostOrderType) -> OrderType:
     """Return the client's word for Hummingbot's."""
     return _TYPES[order_type]
-
-
-def side_of(trade_type: TradeType) -> Side:
-    """Return the side of an order."""
-    return Side.BUY if trade_type is TradeType.BUY else Side.SELL
 
 
 def position_side_of(mode: HostPositionMode, trade_type: TradeType, action: PositionAction) -> PositionSide:
@@ -90,8 +84,16 @@ def trade_update(fill: PerpetualFill, order: InFlightOrder, schema: TradeFeeSche
     )
 
 
-def adopted_order(order: PerpetualOrder, trading_pair: str, leverage: int) -> PerpetualDerivativeInFlightOrder:
-    """Return an order of an earlier run as Hummingbot tracks it, made from what the venue says."""
+def adopted_order(
+    order: PerpetualOrder, trading_pair: str, leverage: int, *, is_announced: bool
+) -> PerpetualDerivativeInFlightOrder:
+    """Return an order of an earlier run as Hummingbot tracks it, made from what the venue says.
+
+    Parameters
+    ----------
+    is_announced
+        Whether Hummingbot's database has it already; then it is not said again that it was created.
+    """
     is_buy = order.side is Side.BUY
     closes = order.reduce_only or order.position_side is (PositionSide.SHORT if is_buy else PositionSide.LONG)
     types = {"MARKET": HostOrderType.MARKET}
@@ -100,9 +102,11 @@ def adopted_order(order: PerpetualOrder, trading_pair: str, leverage: int) -> Pe
         client_order_id=order.client_order_id,
         trading_pair=trading_pair,
         order_type=types.get(order.order_type, limit),
-        trade_type=TradeType.BUY if is_buy else TradeType.SELL,
+        trade_type=trade_type_of(order.side),
         amount=order.quantity,
         price=order.price,
+        exchange_order_id=str(order.order_id) if is_announced else None,
+        initial_state=OrderState.OPEN if is_announced else OrderState.PENDING_CREATE,
         creation_timestamp=(order.created_ms or order.updated_ms) / 1000,
         leverage=leverage,
         position=PositionAction.CLOSE if closes else PositionAction.OPEN,

@@ -1,20 +1,23 @@
 """The account's side of the perpetual connector: balances, positions, position mode, leverage, funding."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, override
 
 from hummingbot.connector.derivative.position import Position as HostPosition
 from hummingbot.core.data_type.common import PositionMode
-from hummingbot.core.utils.async_utils import safe_ensure_future
 
-from tegro.errors import InvalidInput, NotConnected, Refused, TegroError
+from hummingbot_tegro.common.background import Background
+from hummingbot_tegro.common.deadline import whole_answer
+from hummingbot_tegro.host_settings import settings_path
+from tegro.errors import InvalidInput, Refused, TegroError
 from tegro.perpetual import Position
 from tegro.perpetual.events import AccountEvent, MarginCallEvent
 from tegro.perpetual.model import FundingRate
 
 from . import tegro_perpetual_constants as constants
+from .funding_moments import MOMENTS
 from .order_reports import HOST_MODES, MODES, host_position_side
 from .perpetual_public import TegroPerpetualPublic
 from .perpetual_settings import require_confirmed
@@ -28,31 +31,21 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401  (handed on)
         super().__init__(*arguments, **keywords)
         self._account_wanted = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def start_network(self) -> None:
         """Start following the venue, and the account beside it."""
         await super().start_network()
         if self._trading_required:
-            self._in_background(self._account_loop())
+            self._background.start(self._account_loop())
 
     async def stop_network(self) -> None:
         """Stop everything and close the connections. May be repeated."""
-        begun = [task for task in self._background if task is not asyncio.current_task()]
+        # Stock leaves this one running.
         polling: asyncio.Task[None] | None = self._funding_fee_polling_task
-        if polling is not None:
-            # Stock leaves it running.
-            begun.append(polling)
         self._funding_fee_polling_task: asyncio.Task[None] | None = None
-        for task in begun:
-            task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await self._background.stop(polling)
         await super().stop_network()
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = safe_ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     # Balances and positions
 
@@ -77,7 +70,7 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
         """
         require_confirmed(self._link.environment)
         try:
-            async with asyncio.timeout(constants.BALANCES_DEADLINE_SECS), self._link.borrowed() as client:
+            async with whole_answer(self._where_it_asked()), self._link.borrowed() as client:
                 balances = await client.balances()
         except Refused as refused:
             if refused.code not in constants.KEY_REFUSALS:
@@ -86,15 +79,16 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
             raise InvalidInput(
                 f"{self._link.environment.host} does not take this API key and secret: {reason}"
             ) from None
-        except TimeoutError:
-            raise NotConnected(
-                f"no whole answer from {self._link.environment.host} within {constants.BALANCES_DEADLINE_SECS:g} s"
-            ) from None
         self._account_balances.clear()
         self._account_available_balances.clear()
         for balance in balances:
             self._account_balances[balance.asset] = balance.wallet
             self._account_available_balances[balance.asset] = balance.available or Decimal(0)
+
+    def _where_it_asked(self) -> str:
+        environment = self._link.environment
+        where = f"rest_url of [perpetual.{environment.name}] in {settings_path()}"
+        return f"is {environment.rest_url} the right address? ({where})"
 
     async def _update_positions(self) -> None:
         """Read every position."""
@@ -164,14 +158,17 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
     async def _trading_pair_position_mode_set(self, mode: PositionMode, trading_pair: str) -> tuple[bool, str]:  # noqa: ARG002
         """Set the mode of the whole account."""
         try:
-            await self._link.client.set_position_mode(MODES[mode])
+            async with self._link.borrowed() as client:
+                await client.set_position_mode(MODES[mode])
         except TegroError as error:
             return False, str(error)
         return True, ""
 
     async def _set_trading_pair_leverage(self, trading_pair: str, leverage: int) -> tuple[bool, str]:
         try:
-            await self._link.client.set_leverage((await self._link.contract(trading_pair)).symbol, leverage)
+            # A strategy asks before the network runs; its client would be closed in the middle by the start.
+            async with self._link.borrowed() as client:
+                await client.set_leverage((await self._link.contract(trading_pair)).symbol, leverage)
         except TegroError as error:
             self.logger().warning(f"The leverage of {trading_pair} was not set to {leverage}: {error}")
             return False, str(error)
@@ -179,14 +176,14 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
 
     # Funding
 
-    async def _fetch_last_fee_payment(self, trading_pair: str) -> tuple[float, Decimal, Decimal]:
+    async def _fetch_last_fee_payment(self, trading_pair: str) -> tuple[int, Decimal, Decimal]:
         payments = await self._payments(trading_pair, since_ms=None)
         if not payments:
             return 0, Decimal(constants.NO_PAYMENT), Decimal(constants.NO_PAYMENT)
         return payments[-1]
 
-    async def _payments(self, trading_pair: str, *, since_ms: int | None) -> list[tuple[float, Decimal, Decimal]]:
-        """Return time in seconds, rate and amount of a pair's funding payments, oldest first."""
+    async def _payments(self, trading_pair: str, *, since_ms: int | None) -> list[tuple[int, Decimal, Decimal]]:
+        """Return time in milliseconds, rate and amount of a pair's funding payments, oldest first."""
         symbol = (await self._link.contract(trading_pair)).symbol
         incomes = await self._link.client.income(symbol=symbol, kind=FUNDING, start_ms=since_ms)
         # In hedge mode both sides of a pair may be paid at once; Hummingbot knows one payment of a moment.
@@ -196,22 +193,23 @@ class TegroPerpetualAccount(TegroPerpetualPublic):
         if not any(paid.values()):
             return []
         rates = await self._link.client.funding_rates(symbol)
-        return [(time_ms / 1000, _rate_at(time_ms, rates), amount) for time_ms, amount in paid.items() if amount]
+        return [(time_ms, _rate_at(time_ms, rates), amount) for time_ms, amount in paid.items() if amount]
 
     @override
     async def _update_funding_payment(self, trading_pair: str, fire_event_on_new: bool) -> bool:
         """Book every payment that is new: Hummingbot's own way reports the newest alone, and loses those before it."""
-        known_secs = self._last_funding_fee_payment_ts.get(trading_pair)
-        if not fire_event_on_new or known_secs is None:
+        known_ms = self._last_funding_fee_payment_ts.get(trading_pair)
+        if not fire_event_on_new or known_ms is None:
             is_done: bool = await super()._update_funding_payment(trading_pair, fire_event_on_new)
             return is_done
         try:
-            payments = await self._payments(trading_pair, since_ms=int(known_secs * 1000) + 1)
+            payments = await self._payments(trading_pair, since_ms=known_ms + 1)
         except TegroError as error:
             self.logger().warning(f"The funding payments of {trading_pair} could not be read: {error}")
             return False
-        for timestamp_secs, rate, amount in payments:
-            self._emit_funding_payment_event(trading_pair, timestamp_secs, rate, amount, fire_event_on_new)
+        for time_ms, rate, amount in payments:
+            if time_ms > known_ms:
+                self._emit_funding_payment_event(trading_pair, MOMENTS.take(time_ms), rate, amount, fire_event_on_new)
         return True
 
 

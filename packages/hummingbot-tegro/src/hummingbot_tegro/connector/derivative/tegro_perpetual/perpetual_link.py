@@ -1,20 +1,16 @@
 """The connector's one door to `tegro.perpetual`: the client and its lifetime, and what each Hummingbot pair means."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 from hummingbot.connector.utils import combine_to_hb_trading_pair
 
+from hummingbot_tegro.common.client_link import ClientLink
 from tegro.errors import InvalidInput
 from tegro.perpetual import ApiKey, AsyncPerpetual, Contract, PerpetualEnvironment
 
 
-class PerpetualLink:
-    """A client that is opened when it is first needed and closed with the network.
-
-    Hummingbot also makes connectors that it never starts or stops, to test keys or to list markets. They use
-    `borrowed`, which leaves nothing open behind.
+class PerpetualLink(ClientLink[AsyncPerpetual]):
+    """The client of one account, and the contracts by Hummingbot pair.
 
     Parameters
     ----------
@@ -25,45 +21,23 @@ class PerpetualLink:
     """
 
     def __init__(self, environment: PerpetualEnvironment, *, api_key: ApiKey | None) -> None:
+        super().__init__()
         self.environment = environment
         self._api_key = api_key
-        self._client: AsyncPerpetual | None = None
-        self._learning = asyncio.Lock()
         self._contracts: dict[str, Contract] = {}
         self._pairs: dict[str, str] = {}
         self._unlisted: set[str] = set()
 
-    @property
-    def client(self) -> AsyncPerpetual:
-        """The client of the running network, opened where it is not."""
-        if self._client is None:
-            self._client = AsyncPerpetual(self.environment, api_key=self._api_key)
-        return self._client
+    def _running_client(self) -> AsyncPerpetual:
+        return AsyncPerpetual(self.environment, api_key=self._api_key)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the network runs, so that its client can be used."""
-        return self._client is not None
+    def _short_client(self) -> AsyncPerpetual:
+        return self._running_client()
 
     @property
     def has_account(self) -> bool:
         """Whether there is a key to sign with."""
         return self._api_key is not None
-
-    @asynccontextmanager
-    async def borrowed(self) -> AsyncIterator[AsyncPerpetual]:
-        """Lend the client of the running network, or one for this block only where the network does not run."""
-        if self._client is not None:
-            yield self._client
-            return
-        async with AsyncPerpetual(self.environment, api_key=self._api_key) as client:
-            yield client
-
-    async def close(self) -> None:
-        """Close the client. May be repeated; the next use of `client` opens a new one."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
 
     def learn(self, contracts: Iterable[Contract]) -> dict[str, Contract]:
         """Take in the venue's list and return what trades by Hummingbot pair."""
@@ -82,11 +56,7 @@ class PerpetualLink:
         TegroError
             If the venue cannot be asked.
         """
-        if trading_pair not in self._contracts:
-            async with self._learning:
-                # Many ask at the start; one list answers all of them.
-                if trading_pair not in self._contracts:
-                    await self._read_contracts()
+        await self._learn_once(lambda: trading_pair in self._contracts, self._read_contracts)
         try:
             return self._contracts[trading_pair]
         except KeyError:
@@ -103,12 +73,10 @@ class PerpetualLink:
         TegroError
             If the venue cannot be asked.
         """
-        if symbol not in self._pairs and symbol not in self._unlisted:
-            async with self._learning:
-                if symbol not in self._pairs:
-                    await self._read_contracts()
-                if symbol not in self._pairs:
-                    self._unlisted.add(symbol)
+        if symbol not in self._unlisted:
+            await self._learn_once(lambda: symbol in self._pairs, self._read_contracts)
+            if symbol not in self._pairs:
+                self._unlisted.add(symbol)
         return self.pair_of(symbol)
 
     async def _read_contracts(self) -> None:

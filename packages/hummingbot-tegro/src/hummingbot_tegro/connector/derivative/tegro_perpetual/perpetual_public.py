@@ -1,17 +1,15 @@
 """The reading side of the perpetual connector: who it is, which contracts there are, and where the data comes from."""
 
 from decimal import Decimal
-from typing import Any, Final, override
+from typing import Final, override
 
 from bidict import bidict
-from hummingbot.connector.exchange.tegro.bot_identity import order_id_prefix, recorder_of
-from hummingbot.connector.exchange.tegro.order_book_tracker import TegroOrderBookTracker
 from hummingbot.connector.perpetual_derivative_py_base import PerpetualDerivativePyBase
 from hummingbot.connector.trading_rule import TradingRule
 from hummingbot.core.data_type.common import OrderType, PositionAction, PositionMode, TradeType
 from hummingbot.core.data_type.trade_fee import TradeFeeBase
-from hummingbot.core.web_assistant.web_assistants_factory import WebAssistantsFactory
 
+from hummingbot_tegro.common.identity import Identity
 from tegro.errors import TegroError
 from tegro.perpetual import ApiKey, Contract
 from tegro.perpetual.settings import NOT_PROVEN
@@ -23,7 +21,7 @@ from .tegro_perpetual_api_order_book_data_source import TegroPerpetualAPIOrderBo
 from .tegro_perpetual_user_stream_data_source import TegroPerpetualUserStreamDataSource
 
 
-class TegroPerpetualPublic(PerpetualDerivativePyBase):
+class TegroPerpetualPublic(Identity, PerpetualDerivativePyBase):
     """Reads one perpetual venue. `TegroPerpetualDerivative` adds the account and its orders.
 
     Parameters
@@ -55,9 +53,6 @@ class TegroPerpetualPublic(PerpetualDerivativePyBase):
         trading_required: bool = True,  # noqa: FBT001, FBT002  (Hummingbot's signature)
         domain: str = constants.EXCHANGE_NAME,
     ) -> None:
-        self._domain = domain
-        self._trading_pairs = trading_pairs or []
-        self._trading_required = trading_required
         environment = perpetual_environment(domain)
         self._options = perpetual_options(environment)
         has_key = bool(tegro_perpetual_api_key or tegro_perpetual_api_secret)
@@ -65,43 +60,15 @@ class TegroPerpetualPublic(PerpetualDerivativePyBase):
         del tegro_perpetual_api_secret
         self._link: Final = PerpetualLink(environment, api_key=api_key)
         self._fee_rates: dict[str, tuple[Decimal, Decimal]] = {}
-        super().__init__(balance_asset_limit, rate_limits_share_pct)
-        self._set_order_book_tracker(
-            TegroOrderBookTracker(self._orderbook_ds, trading_pairs=self._trading_pairs, domain=domain)
+        super().__init__(
+            domain=domain,
+            trading_pairs=trading_pairs,
+            trading_required=trading_required,
+            balance_asset_limit=balance_asset_limit,
+            rate_limits_share_pct=rate_limits_share_pct,
         )
 
     # What Hummingbot asks of a connector
-
-    @property
-    def name(self) -> str:
-        """Name in Hummingbot: the domain."""
-        return self._domain
-
-    @property
-    def authenticator(self) -> None:
-        """None: `tegro.perpetual` signs."""
-        return
-
-    @property
-    def rate_limits_rules(self) -> list[Any]:
-        """Empty: `tegro.perpetual` slows down when it is told to."""
-        return []
-
-    @property
-    def domain(self) -> str:
-        """`tegro_perpetual`, `tegro_perpetual_testnet` or `tegro_perpetual_localnet`."""
-        return self._domain
-
-    @property
-    def client_order_id_max_length(self) -> int:
-        """Length of the ids that Hummingbot gives to orders."""
-        return constants.MAX_CLIENT_ORDER_ID_LENGTH
-
-    @property
-    def client_order_id_prefix(self) -> str:
-        """Beginning of those ids: it tells the bots of one Hummingbot apart."""
-        prefix: str = order_id_prefix(recorder_of(self))
-        return prefix
 
     @property
     def trading_rules_request_path(self) -> str:
@@ -109,45 +76,14 @@ class TegroPerpetualPublic(PerpetualDerivativePyBase):
         return "v1/exchangeInfo"
 
     @property
-    def trading_pairs_request_path(self) -> str:
-        """Where the pairs come from (dialect 3.3)."""
-        return self.trading_rules_request_path
-
-    @property
     def check_network_request_path(self) -> str:
         """What is asked to see whether the venue is there (dialect 3.2)."""
         return "v1/time"
 
     @property
-    def trading_pairs(self) -> list[str]:
-        """The pairs that are followed."""
-        return self._trading_pairs
-
-    @property
-    def is_cancel_request_in_exchange_synchronous(self) -> bool:
-        """True: the answer to a cancel says that the order is cancelled."""
-        return True
-
-    @property
-    def is_trading_required(self) -> bool:
-        """Whether orders will be placed."""
-        return self._trading_required
-
-    @property
     def funding_fee_poll_interval(self) -> int:
         """Seconds between two looks for funding payments; the stream tells of them besides."""
         return constants.FUNDING_POLL_SECS
-
-    @property
-    def status_dict(self) -> dict[str, bool]:
-        """What has to be so before the connector is ready. A stale order book is not."""
-        status: dict[str, bool] = super().status_dict
-        status["order_books_fresh"] = self._orderbook_ds.are_books_fresh()
-        return status
-
-    def supported_order_types(self) -> list[OrderType]:
-        """Return the types that can be placed."""
-        return [OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.MARKET]
 
     def supported_position_modes(self) -> list[PositionMode]:
         """Return both modes."""
@@ -183,10 +119,6 @@ class TegroPerpetualPublic(PerpetualDerivativePyBase):
         async with self._link.borrowed() as client:
             await client.rest.synchronise()
 
-    @override
-    async def _update_time_synchronizer(self, pass_on_non_cancelled_error: bool = False) -> None:
-        """Do nothing: `tegro.perpetual` keeps the venue's time itself."""
-
     # Contracts
 
     async def _make_trading_rules_request(self) -> dict[str, Contract]:
@@ -206,10 +138,6 @@ class TegroPerpetualPublic(PerpetualDerivativePyBase):
 
     def _initialize_trading_pair_symbols_from_exchange_info(self, exchange_info: dict[str, Contract]) -> None:
         self._set_trading_pair_symbol_map(bidict({contract.symbol: pair for pair, contract in exchange_info.items()}))
-
-    async def _get_last_traded_price(self, trading_pair: str) -> float:
-        prices: dict[str, float] = await self._orderbook_ds.get_last_traded_prices([trading_pair])
-        return prices[trading_pair]
 
     # Fees
 
@@ -247,9 +175,6 @@ class TegroPerpetualPublic(PerpetualDerivativePyBase):
         )
 
     # Made once, by the base class
-
-    def _create_web_assistants_factory(self) -> WebAssistantsFactory:
-        return WebAssistantsFactory(throttler=self._throttler)
 
     def _create_order_book_data_source(self) -> TegroPerpetualAPIOrderBookDataSource:
         return TegroPerpetualAPIOrderBookDataSource(self._link, self._trading_pairs)

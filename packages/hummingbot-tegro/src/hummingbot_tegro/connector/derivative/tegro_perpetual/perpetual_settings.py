@@ -1,6 +1,7 @@
 """Which perpetual venue a connector's domain means, and what the settings file says for the plug-in alone."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -39,15 +40,22 @@ def perpetual_environment(domain: str) -> PerpetualEnvironment:
     return load_perpetual(DOMAINS[domain], settings_path())
 
 
-def perpetual_options(environment: PerpetualEnvironment) -> PerpetualOptions:
+def perpetual_options(environment: PerpetualEnvironment, path: Path | None = None) -> PerpetualOptions:
     """Return what the settings file says for the plug-in.
+
+    Parameters
+    ----------
+    environment
+        The venue.
+    path
+        The settings file it was read from, for messages; None means that of this Hummingbot.
 
     Raises
     ------
     InvalidInput
         If it has a mistake.
     """
-    where = f"{settings_path()}: [perpetual.{environment.name}.hummingbot]"
+    where = f"{path or settings_path()}: [perpetual.{environment.name}.hummingbot]"
     members = read_table(environment.hummingbot, where, PerpetualOptions.__struct_fields__)
     match members.get("orders_at_start", "cancel"):
         case "cancel":

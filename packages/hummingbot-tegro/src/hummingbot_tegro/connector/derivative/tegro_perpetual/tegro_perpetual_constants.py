@@ -4,18 +4,11 @@ from typing import Final
 
 EXCHANGE_NAME: Final = "tegro_perpetual"
 
-MAX_CLIENT_ORDER_ID_LENGTH: Final = 32
-"""The venue takes 36; other clients of its dialect keep to 32 (dialect 9.6)."""
+VENUE: Final = "Tegro Perpetual"
+"""What a message calls the venue."""
 
 FUNDING_POLL_SECS: Final = 120
 """Funding payments are told by the stream; this is how often they are looked for besides."""
-
-RETRY_SECS: Final = 1.0
-PAIR_RETRY_SECS: Final = 30.0
-"""Pause before a contract that the venue does not list is looked for again."""
-
-BALANCES_DEADLINE_SECS: Final = 20.0
-"""How long a reading of the account may take: less than Hummingbot's own limit of 30 seconds for `connect`."""
 
 NO_PAYMENT: Final = -1
 """What stands for rate and amount where no funding was paid yet (Hummingbot's own convention)."""

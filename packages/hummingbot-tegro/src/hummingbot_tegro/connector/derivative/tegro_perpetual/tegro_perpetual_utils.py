@@ -4,11 +4,12 @@ Hummingbot imports this module to list its exchanges, so it stays light.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from hummingbot.client.config.config_data_types import BaseConnectorConfigMap
 from hummingbot.core.data_type.trade_fee import TradeFeeSchema
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, SecretStr
+
+from hummingbot_tegro.common.connect_prompts import ask
 
 CENTRALIZED = True
 EXAMPLE_PAIR = "ETH-USDT"
@@ -20,19 +21,12 @@ DEFAULT_FEES = TradeFeeSchema(
 )
 
 
-def _ask(prompt: str) -> Any:  # noqa: ANN401  (pydantic's own return type of Field)
-    return Field(
-        default=...,
-        json_schema_extra={"prompt": prompt, "is_secure": True, "is_connect_key": True, "prompt_on_new": True},
-    )
-
-
 class TegroPerpetualConfigMap(BaseConnectorConfigMap):
     """What `connect tegro_perpetual` asks for."""
 
     connector: str = "tegro_perpetual"
-    tegro_perpetual_api_key: SecretStr = _ask("Enter your Tegro Perpetual API key")
-    tegro_perpetual_api_secret: SecretStr = _ask("Enter your Tegro Perpetual API secret")
+    tegro_perpetual_api_key: SecretStr = ask("Enter your Tegro Perpetual API key")
+    tegro_perpetual_api_secret: SecretStr = ask("Enter your Tegro Perpetual API secret")
     model_config = ConfigDict(title="tegro_perpetual", hide_input_in_errors=True)
 
 
@@ -40,8 +34,8 @@ class TegroPerpetualTestnetConfigMap(BaseConnectorConfigMap):
     """What `connect tegro_perpetual_testnet` asks for."""
 
     connector: str = "tegro_perpetual_testnet"
-    tegro_perpetual_testnet_api_key: SecretStr = _ask("Enter your Tegro Perpetual testnet API key")
-    tegro_perpetual_testnet_api_secret: SecretStr = _ask("Enter your Tegro Perpetual testnet API secret")
+    tegro_perpetual_testnet_api_key: SecretStr = ask("Enter your Tegro Perpetual testnet API key")
+    tegro_perpetual_testnet_api_secret: SecretStr = ask("Enter your Tegro Perpetual testnet API secret")
     model_config = ConfigDict(title="tegro_perpetual_testnet", hide_input_in_errors=True)
 
 
@@ -49,8 +43,8 @@ class TegroPerpetualLocalnetConfigMap(BaseConnectorConfigMap):
     """What `connect tegro_perpetual_localnet` asks for."""
 
     connector: str = "tegro_perpetual_localnet"
-    tegro_perpetual_localnet_api_key: SecretStr = _ask("Enter your Tegro Perpetual localnet API key")
-    tegro_perpetual_localnet_api_secret: SecretStr = _ask("Enter your Tegro Perpetual localnet API secret")
+    tegro_perpetual_localnet_api_key: SecretStr = ask("Enter your Tegro Perpetual localnet API key")
+    tegro_perpetual_localnet_api_secret: SecretStr = ask("Enter your Tegro Perpetual localnet API secret")
     model_config = ConfigDict(title="tegro_perpetual_localnet", hide_input_in_errors=True)
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
-from hummingbot.core.utils.async_utils import safe_ensure_future
-
+from hummingbot_tegro.common.background import Background
+from hummingbot_tegro.common.warnings_once import WarnOnce
 from hummingbot_tegro.host_settings import remember_chain
 from tegro.allowance import AllowanceState
 from tegro.errors import TegroError
@@ -32,9 +32,9 @@ class TegroAccountExchange(TegroPublicExchange):
         self._wallet_orders = WalletOrders()
         self._approvals = Approvals(self._link, logger=self.logger(), clock_ms=lambda: time.time_ns() // 1_000_000)
         self._balances_wanted = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._chain_seen: list[AllowanceState] = []
-        self._last_chain_trouble = ""
+        self._chain_troubles = WarnOnce(self.logger())
         self._network_change = asyncio.Lock()
         self._network_changer: asyncio.Task[Any] | None = None
 
@@ -45,16 +45,12 @@ class TegroAccountExchange(TegroPublicExchange):
             if self._trading_required:
                 self._link.open()
                 self._balances_wanted.set()
-                self._in_background(self._balance_loop())
+                self._background.start(self._balance_loop())
 
     async def stop_network(self) -> None:
         """Stop everything and close the connections. May be repeated."""
         async with self._changing_network():
-            begun = [task for task in self._background if task is not asyncio.current_task()]
-            for task in begun:
-                task.cancel()
-            # None of them may still use the client when it is closed: it would be opened again.
-            await asyncio.gather(*begun, return_exceptions=True)
+            await self._background.stop()
             await self._approvals.aclose()
             await super().stop_network()
 
@@ -79,11 +75,6 @@ class TegroAccountExchange(TegroPublicExchange):
             self._balances_wanted.set()
         return is_added
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = safe_ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
     # Approvals
 
     async def _traded_tokens(self, trading_pairs: Iterable[str]) -> list[Token]:
@@ -103,10 +94,8 @@ class TegroAccountExchange(TegroPublicExchange):
             self._tell_chain_trouble(", ".join(self._trading_pairs), error)
 
     def _tell_chain_trouble(self, pairs: str, error: TegroError) -> None:
-        """Log a trouble with the chain, unless it is the last one again: it is tried again all the time."""
-        if str(error) != self._last_chain_trouble:
-            self._last_chain_trouble = str(error)
-            self.logger().warning(f"The approvals of {pairs} could not be seen to, so orders may be refused: {error}")
+        text = f"The approvals of {pairs} could not be seen to, so orders may be refused: {error}"
+        self._chain_troubles.say(text, cause=error)
 
     # Balances
 

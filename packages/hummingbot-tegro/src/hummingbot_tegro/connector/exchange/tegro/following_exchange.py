@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import hummingbot
 from hummingbot.connector.utils import TradeFillOrderDetails
 from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderUpdate, TradeUpdate
 
+from hummingbot_tegro.common.following import Following
+from hummingbot_tegro.common.order_errors import FateUnknown
 from tegro.errors import TegroError
 from tegro.journal import JournalEntry
 from tegro.model import Order, Trade, TradeState
@@ -29,15 +31,18 @@ from tegro.stream import (
 from .account_exchange import TegroAccountExchange
 from .executors import stop_executors
 from .order_mapping import order_state
-from .order_sync import FateUnknown, NeverPlaced, OrderNotFound, OrderSync, name_of
+from .order_sync import NeverPlaced, OrderSync, name_of
 from .settlement_watch import FailedFill, SettlementWatch
 from .status_reader import Answer, StatusReader
+from .tegro_constants import VENUE
 
 RECONCILIATION_FILE: Final = "tegro_reconciliation.jsonl"
 
 
-class TegroFollowingExchange(TegroAccountExchange):
+class TegroFollowingExchange(Following, TegroAccountExchange):
     """Knows what became of orders. The parameters are those of `TegroPublicExchange`."""
+
+    venue: ClassVar[str] = VENUE
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401  (handed on)
         super().__init__(*arguments, **keywords)
@@ -58,34 +63,10 @@ class TegroFollowingExchange(TegroAccountExchange):
     # Polling
 
     async def _update_order_status(self) -> None:
-        """Bring every live order up to date with one list, and ask for trades only where there are new ones."""
-        await self._poll(list(self.in_flight_orders.values()))
-        # Those that were given up and turn up after all: what they have filled counts, and at once.
-        for order in self._order_tracker.lost_orders.values():
-            await self._book_fills(order)
+        """Bring every live order up to date, and look what the chain says of fills that were booked at match."""
+        await super()._update_order_status()
         for order_id, name in self._settlements.waiting_orders.items():
             await self._judge_trades(name, order_id, await self._link.client.trades_of(order_id))
-
-    async def _update_lost_orders_status(self) -> None:
-        """Do the same for orders that Hummingbot gave up, while there are any."""
-        lost = list(self._order_tracker.lost_orders.values())
-        if lost:
-            await self._poll(lost)
-
-    async def _book_fills(self, order: InFlightOrder) -> None:
-        try:
-            updates = await self._all_trade_updates_for_order(order)
-        except TegroError as error:
-            self.logger().warning(f"The trades of the order {order.client_order_id} could not be read: {error}")
-            return
-        for update in updates:
-            self._order_tracker.process_trade_update(update)
-
-    async def _poll(self, orders: Collection[InFlightOrder]) -> None:
-        try:
-            await self._bring_up_to_date(orders)
-        except TegroError as error:
-            self.logger().warning(f"The orders could not be read from Tegro: {error}")
 
     async def _bring_up_to_date(self, orders: Collection[InFlightOrder]) -> None:
         """Apply what the venue says of these orders.
@@ -120,13 +101,6 @@ class TegroFollowingExchange(TegroAccountExchange):
     async def _look_for_rest(self, order: InFlightOrder, reports: Sequence[Order]) -> None:
         """Take notice of what was just reported of an order; `TegroTradingExchange` cancels what must not rest."""
 
-    async def _handle_update_error_for_active_order(self, order: InFlightOrder, error: Exception) -> None:
-        """Count an order as missing only when the venue says so; Hummingbot's own rule counts every broken request."""
-        if isinstance(error, OrderNotFound):
-            await self._order_tracker.process_order_not_found(order.client_order_id)
-        else:
-            self.logger().warning(f"The state of the order {order.client_order_id} could not be read: {error}")
-
     async def _request_order_status(self, tracked_order: InFlightOrder) -> OrderUpdate:
         reports = await self._sync.find(tracked_order)
         state = order_state(reports, amount=tracked_order.amount, booking=self._options.fills)
@@ -144,22 +118,7 @@ class TegroFollowingExchange(TegroAccountExchange):
         except (FateUnknown, NeverPlaced):
             return []
 
-    def _is_order_not_found_during_status_update_error(self, status_update_exception: Exception) -> bool:
-        return isinstance(status_update_exception, OrderNotFound)
-
-    def _is_order_not_found_during_cancelation_error(self, cancelation_exception: Exception) -> bool:
-        return isinstance(cancelation_exception, OrderNotFound)
-
     # The stream
-
-    async def _user_stream_event_listener(self) -> None:
-        async for event in self._iter_user_event_queue():
-            try:
-                await self._take(event)
-            except TegroError as error:
-                self.logger().warning(f"An account event of Tegro could not be followed up: {error}")
-            except Exception:  # noqa: BLE001  (one bad event must not end the listener)
-                self.logger().exception("Unexpected error in user stream listener loop.")
 
     async def _take(self, event: StreamEvent) -> None:
         if isinstance(event, Connected | Lagged):
@@ -193,7 +152,7 @@ class TegroFollowingExchange(TegroAccountExchange):
     # What the client found out
 
     def _resolved(self, entry: JournalEntry, resolution: Resolution) -> None:
-        self._in_background(self._take_resolution(entry, resolution))
+        self._background.start(self._take_resolution(entry, resolution))
 
     async def _take_resolution(self, entry: JournalEntry, resolution: Resolution) -> None:
         name = name_of(entry)

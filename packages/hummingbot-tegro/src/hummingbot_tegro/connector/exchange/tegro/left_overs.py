@@ -9,10 +9,11 @@ from hummingbot.connector.markets_recorder import MarketsRecorder
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
 from msgspec import Struct, field
 
+from hummingbot_tegro.common.bot_identity import order_id_prefix, recorded_orders
+from hummingbot_tegro.common.sides import trade_type_of
 from tegro.journal import UNRESOLVED, EntryState, Journal, JournalEntry
 
-from .bot_identity import order_id_prefix, recorded_orders
-from .order_mapping import host_type_of, trade_type_of
+from .order_mapping import host_type_of
 from .order_sync import name_of
 from .tegro_constants import JOURNAL_KEPT_MS
 

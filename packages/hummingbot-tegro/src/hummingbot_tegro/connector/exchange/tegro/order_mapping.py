@@ -9,7 +9,7 @@ from hummingbot.core.data_type.common import TradeType
 from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState, TradeUpdate
 from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee, TokenAmount
 
-from tegro.model import Market, Order, OrderStatus, OrderType, Side, Trade, TradeState, round_down
+from tegro.model import Market, Order, OrderStatus, OrderType, Trade, TradeState, round_down
 
 type Booking = Literal["settled", "matched"]
 """When a fill is booked."""
@@ -93,16 +93,6 @@ def rested(trade: Trade, *, is_buy: bool, wallet: str) -> bool:
     if trade.is_buyer_maker is None:
         return trade.maker == wallet.lower()
     return trade.is_buyer_maker is is_buy
-
-
-def side_of(trade_type: TradeType) -> Side:
-    """Return the side of an order."""
-    return Side.BUY if trade_type is TradeType.BUY else Side.SELL
-
-
-def trade_type_of(side: Side) -> TradeType:
-    """Return Hummingbot's word for a side."""
-    return TradeType.BUY if side is Side.BUY else TradeType.SELL
 
 
 def type_of(order_type: HostOrderType) -> OrderType:

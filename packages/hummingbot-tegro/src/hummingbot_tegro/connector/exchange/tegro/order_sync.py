@@ -1,15 +1,14 @@
 """Brings Hummingbot's tracked orders to what the venue says of them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from decimal import Decimal
-from typing import Final
-from weakref import WeakValueDictionary
 
 from hummingbot.connector.client_order_tracker import ClientOrderTracker
 from hummingbot.core.data_type.common import OrderType
-from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState, OrderUpdate, TradeUpdate
+from hummingbot.core.data_type.in_flight_order import InFlightOrder, OrderState, TradeUpdate
 
+from hummingbot_tegro.common.order_errors import FateUnknown, OrderNotFound
+from hummingbot_tegro.common.tracked_orders import ENDED, TrackedOrders
 from tegro.errors import TegroError
 from tegro.journal import UNRESOLVED, EntryState, JournalEntry
 from tegro.model import Order, Trade
@@ -17,19 +16,9 @@ from tegro.model import Order, Trade
 from .order_mapping import Booking, bookable, newer, order_state, trade_update
 from .venue_link import VenueLink
 
-_ENDED: Final = frozenset({OrderState.CANCELED, OrderState.FILLED, OrderState.FAILED})
-
-
-class OrderNotFound(TegroError):
-    """The venue answered, and has no such order."""
-
 
 class NeverPlaced(OrderNotFound):
     """The record of what was signed says that the order never came to the venue, and never will."""
-
-
-class FateUnknown(TegroError):
-    """The order was sent and may be live. The client looks for it; until it is found it stays tracked."""
 
 
 class OrderSync:
@@ -77,8 +66,7 @@ class OrderSync:
         self._placing = placing
         self._on_report = on_report
         self._on_trades = on_trades
-        self._clock_secs = clock_secs
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._orders = TrackedOrders(tracker, clock_secs=clock_secs)
         self._reports: dict[str, dict[str, Order]] = {}
         self._owners: dict[str, str] = {}
 
@@ -156,7 +144,7 @@ class OrderSync:
 
     async def apply(self, tracked: InFlightOrder, reports: Iterable[Order]) -> None:
         """Apply reports. May be repeated, and they may come out of order."""
-        async with self._one_at_a_time(tracked):
+        async with self._orders.one_at_a_time(tracked):
             known = self._keep(tracked, reports)
             await self._announce(tracked, self._first_id(tracked, known), next(iter(known)).timestamp_ms / 1000)
             due = bookable(known, self._booking)
@@ -167,18 +155,18 @@ class OrderSync:
                     if not tracked.completely_filled_event.is_set():
                         raise
             state = order_state(known, amount=tracked.amount, booking=self._booking)
-            if state is None or (state in _ENDED and not self._may_end(tracked, due)):
+            if state is None or (state in ENDED and not self._may_end(tracked, due)):
                 return
             await self._update(tracked, state)
 
     async def created(self, tracked: InFlightOrder, order_id: str, timestamp_secs: float) -> None:
         """Announce an order that the venue accepted, unless a report did so before."""
-        async with self._one_at_a_time(tracked):
+        async with self._orders.one_at_a_time(tracked):
             await self._announce(tracked, order_id, timestamp_secs)
 
     async def cancelling(self, tracked: InFlightOrder) -> None:
         """Mark an order that the venue took out of the book, of which a part may have still to settle."""
-        async with self._one_at_a_time(tracked):
+        async with self._orders.one_at_a_time(tracked):
             await self._update(tracked, OrderState.PENDING_CANCEL)
 
     async def fills(self, tracked: InFlightOrder, order_ids: Iterable[str]) -> list[TradeUpdate]:
@@ -236,38 +224,12 @@ class OrderSync:
         for update in await self.fills(tracked, missing):
             self._tracker.process_trade_update(update)
 
-    def _one_at_a_time(self, tracked: InFlightOrder) -> asyncio.Lock:
-        """Return the lock of one order: the stream, the polling and a cancel may all speak of it at once."""
-        return self._locks.setdefault(tracked.client_order_id, asyncio.Lock())
-
     async def _announce(self, tracked: InFlightOrder, order_id: str, timestamp_secs: float) -> None:
-        # Once, and before anything else is said of the order: recorders need it in this sequence.
         self._owners[order_id] = tracked.client_order_id
-        if tracked.is_pending_create:
-            await self._tracker.process_order_update(
-                OrderUpdate(
-                    trading_pair=tracked.trading_pair,
-                    update_timestamp=timestamp_secs,
-                    new_state=OrderState.OPEN,
-                    client_order_id=tracked.client_order_id,
-                    exchange_order_id=order_id,
-                )
-            )
+        await self._orders.announce(tracked, order_id, timestamp_secs)
 
     async def _update(self, tracked: InFlightOrder, state: OrderState) -> None:
-        if tracked.client_order_id not in self._tracker.all_updatable_orders:
-            # It has ended; Hummingbot would take a late report for a new life.
-            return
-        await self._tracker.process_order_update(
-            OrderUpdate(
-                trading_pair=tracked.trading_pair,
-                update_timestamp=self._clock_secs(),
-                new_state=state,
-                client_order_id=tracked.client_order_id,
-                exchange_order_id=tracked.exchange_order_id,
-            )
-        )
-        if state in _ENDED:
+        if await self._orders.update(tracked, state) and state in ENDED:
             for order_id in self._reports.pop(tracked.client_order_id, {}):
                 self._owners.pop(order_id, None)
 

@@ -1,19 +1,18 @@
 """The reading side of the connector: who it is, which markets there are, and where the data comes from."""
 
-import asyncio
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, override
+from typing import Final, override
 
 import hummingbot
 from bidict import bidict
-from hummingbot.connector.exchange_py_base import ExchangePyBase
 from hummingbot.connector.trading_rule import TradingRule
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee
-from hummingbot.core.web_assistant.web_assistants_factory import WebAssistantsFactory
 from msgspec import Struct
 
+from hummingbot_tegro.common.deadline import whole_answer
+from hummingbot_tegro.common.identity import Identity
 from hummingbot_tegro.host_settings import environment_for, host_options, settings_path
 from tegro.client import AsyncTegro
 from tegro.errors import BadReply, NotConnected, RateLimited, Refused
@@ -22,8 +21,6 @@ from tegro.model import Balance, Chain, Market
 from tegro.outcome import Resolution
 
 from . import tegro_constants as constants
-from .bot_identity import order_id_prefix, recorder_of
-from .order_book_tracker import TegroOrderBookTracker
 from .signers import signer_for
 from .tegro_api_order_book_data_source import TegroAPIOrderBookDataSource
 from .tegro_api_user_stream_data_source import TegroAPIUserStreamDataSource
@@ -38,7 +35,7 @@ class ExchangeInfo(Struct, frozen=True):
     markets: dict[str, Market]
 
 
-class TegroPublicExchange(ExchangePyBase):
+class TegroPublicExchange(Identity):
     """Reads one chain of Tegro. `TegroExchange` adds trading.
 
     Parameters
@@ -76,9 +73,6 @@ class TegroPublicExchange(ExchangePyBase):
         trading_required: bool = True,  # noqa: FBT001, FBT002  (Hummingbot's signature)
         domain: str = constants.EXCHANGE_NAME,
     ) -> None:
-        self._domain = domain
-        self._trading_pairs = trading_pairs or []
-        self._trading_required = trading_required
         self._chain_answered = chain_name
         signer = signer_for(tegro_api_key, tegro_api_secret)
         del tegro_api_secret
@@ -92,42 +86,15 @@ class TegroPublicExchange(ExchangePyBase):
             on_resolved=self._resolved,
         )
         self._fee_rate = DEFAULT_FEES.taker_percent_fee_decimal
-        super().__init__(balance_asset_limit, rate_limits_share_pct)
-        self._set_order_book_tracker(
-            TegroOrderBookTracker(self._orderbook_ds, trading_pairs=self._trading_pairs, domain=domain)
+        super().__init__(
+            domain=domain,
+            trading_pairs=trading_pairs,
+            trading_required=trading_required,
+            balance_asset_limit=balance_asset_limit,
+            rate_limits_share_pct=rate_limits_share_pct,
         )
 
     # What Hummingbot asks of a connector
-
-    @property
-    def name(self) -> str:
-        """Name in Hummingbot: the domain."""
-        return self._domain
-
-    @property
-    def authenticator(self) -> None:
-        """None: no request is authenticated, orders and cancels carry their signature in the body (protocol 3.1)."""
-        return
-
-    @property
-    def rate_limits_rules(self) -> list[Any]:
-        """Empty: none are documented or were seen (protocol 9); `tegro` slows down when it is told to."""
-        return []
-
-    @property
-    def domain(self) -> str:
-        """`tegro`, `tegro_testnet` or `tegro_localnet`."""
-        return self._domain
-
-    @property
-    def client_order_id_max_length(self) -> int:
-        """Length of the ids that Hummingbot gives to orders."""
-        return constants.MAX_CLIENT_ORDER_ID_LENGTH
-
-    @property
-    def client_order_id_prefix(self) -> str:
-        """Beginning of those ids: it tells the bots of one Hummingbot apart."""
-        return order_id_prefix(recorder_of(self))
 
     @property
     def trading_rules_request_path(self) -> str:
@@ -135,36 +102,9 @@ class TegroPublicExchange(ExchangePyBase):
         return f"v1/exchange/{self._link.environment.chain_id}/market/list"
 
     @property
-    def trading_pairs_request_path(self) -> str:
-        """Where the pairs come from (protocol 4.2)."""
-        return self.trading_rules_request_path
-
-    @property
     def check_network_request_path(self) -> str:
         """What is asked to see whether the venue is there (protocol 4.1)."""
         return "v1/exchange/chain/list"
-
-    @property
-    def trading_pairs(self) -> list[str]:
-        """The pairs that are followed."""
-        return self._trading_pairs
-
-    @property
-    def is_cancel_request_in_exchange_synchronous(self) -> bool:
-        """True: the answer to a cancel says which orders were cancelled."""
-        return True
-
-    @property
-    def is_trading_required(self) -> bool:
-        """Whether orders will be placed."""
-        return self._trading_required
-
-    @property
-    def status_dict(self) -> dict[str, bool]:
-        """What has to be so before the connector is ready. A stale order book is not."""
-        status: dict[str, bool] = super().status_dict
-        status["order_books_fresh"] = self._orderbook_ds.are_books_fresh
-        return status
 
     def _resolved(self, entry: JournalEntry, resolution: Resolution) -> None:
         """Take notice that the fate of an order was found out; here there are none."""
@@ -179,10 +119,6 @@ class TegroPublicExchange(ExchangePyBase):
     async def _make_network_check_request(self) -> None:
         async with self._link.borrowed() as client:
             await client.chains()
-
-    @override
-    async def _update_time_synchronizer(self, pass_on_non_cancelled_error: bool = False) -> None:
-        """Do nothing: the venue has no clock to ask, and no request carries a time."""
 
     # Markets
 
@@ -211,10 +147,6 @@ class TegroPublicExchange(ExchangePyBase):
         self._set_trading_pair_symbol_map(
             bidict({market.symbol: pair for pair, market in exchange_info.markets.items()})
         )
-
-    async def _get_last_traded_price(self, trading_pair: str) -> float:
-        prices: dict[str, float] = await self._orderbook_ds.get_last_traded_prices([trading_pair])
-        return prices.get(trading_pair, float("nan"))
 
     async def _update_trading_fees(self) -> None:
         async with self._link.borrowed() as client:
@@ -248,14 +180,9 @@ class TegroPublicExchange(ExchangePyBase):
         TegroError
             For the other reasons of `AsyncTegro.chain` and `AsyncTegro.balances`.
         """
-        try:
-            async with asyncio.timeout(constants.BALANCES_DEADLINE_SECS), self._link.borrowed() as client:
-                await self._require_tegro(client)
-                return await client.balances()
-        except TimeoutError:
-            raise NotConnected(
-                f"no whole answer within {constants.BALANCES_DEADLINE_SECS:g} seconds; {self._where_it_asked()}"
-            ) from None
+        async with whole_answer(self._where_it_asked()), self._link.borrowed() as client:
+            await self._require_tegro(client)
+            return await client.balances()
 
     async def _require_tegro(self, client: AsyncTegro) -> None:
         try:
@@ -274,9 +201,6 @@ class TegroPublicExchange(ExchangePyBase):
         return f"is {environment.rest_url} the right address? (rest_url of [{environment.name}] in {settings_path()})"
 
     # Made once, by the base class
-
-    def _create_web_assistants_factory(self) -> WebAssistantsFactory:
-        return WebAssistantsFactory(throttler=self._throttler)
 
     def _create_order_book_data_source(self) -> TegroAPIOrderBookDataSource:
         return TegroAPIOrderBookDataSource(self._link, self._trading_pairs)

@@ -5,11 +5,12 @@ from typing import Final
 
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
 
+from hummingbot_tegro.common.order_errors import OrderNotFound
 from tegro.errors import TegroError
 from tegro.model import Order
 
 from .balances import WalletOrders
-from .order_sync import OrderNotFound, OrderSync
+from .order_sync import OrderSync
 from .tegro_constants import FEW
 from .venue_link import VenueLink
 

@@ -7,18 +7,18 @@ from typing import Any
 
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
 
+from hummingbot_tegro.common.bot_identity import recorder_of
+from hummingbot_tegro.common.earlier_orders import EarlierOrders
 from tegro.errors import TegroError
 from tegro.journal import JournalEntry
 from tegro.model import Order
 
-from . import tegro_constants as constants
-from .bot_identity import recorder_of
 from .left_overs import LeftOvers, adopted_order, read_left_overs
 from .order_sync import name_of
 from .trading_exchange import TegroTradingExchange
 
 
-class TegroExchange(TegroTradingExchange):
+class TegroExchange(EarlierOrders, TegroTradingExchange):
     """Trades one wallet on one chain of Tegro. The parameters are those of `TegroPublicExchange`.
 
     Before it is ready it looks at what an earlier run of the bot left behind: fills are booked, and open orders are
@@ -27,49 +27,11 @@ class TegroExchange(TegroTradingExchange):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401  (handed on)
         super().__init__(*arguments, **keywords)
-        self._earlier: set[str] = set()
         self._in_doubt: dict[str, JournalEntry] = {}
-        self._is_taken_up = not self._trading_required
-        self._taking_up = asyncio.Lock()
 
-    @property
-    def status_dict(self) -> dict[str, bool]:
-        """What has to be so before the connector is ready. Orders of an earlier run must be seen to first."""
-        return super().status_dict | {"earlier_orders_taken_up": self._is_taken_up}
-
-    async def start_network(self) -> None:
-        """Start following the venue, and see to what an earlier run left."""
-        await super().start_network()
-        if self._trading_required:
-            self._in_background(self._take_up())
-
-    def restore_tracking_states(self, saved_states: dict[str, Any]) -> None:
-        """Track again what Hummingbot's database has of an earlier run; ready once the venue was asked about it."""
-        super().restore_tracking_states(saved_states)
-        restored = {name for name in saved_states if name in self._order_tracker.all_updatable_orders}
-        self._earlier |= restored
-        if restored and self._trading_required:
-            self._is_taken_up = False
-            if self._link.is_open:
-                self._in_background(self._take_up())
-
-    async def _take_up(self) -> None:
-        """Take up the orders of an earlier run, tried until the venue has answered."""
-        async with self._taking_up:
-            told = ""
-            while not self._is_taken_up:
-                try:
-                    await self._take_up_once()
-                except TegroError as error:
-                    if str(error) != told:
-                        told = str(error)
-                        self.logger().warning(f"The orders of an earlier run cannot be seen to yet: {error}")
-                    await self._sleep(constants.STATUS_RETRY_SECS)
-                else:
-                    self._is_taken_up = True
-                    return
-            # Started once more: the new client has nothing ready yet, and orders of unknown fate to look for.
-            await self._prepare()
+    async def _take_up_again(self) -> None:
+        # The new client has nothing ready yet, and orders of unknown fate to look for.
+        await self._prepare()
 
     async def _take_up_once(self) -> None:
         # The journal is read first: the client marks orders in it as ended when it reads the venue's lists.
@@ -82,10 +44,10 @@ class TegroExchange(TegroTradingExchange):
         tracked = list(self._order_tracker.all_updatable_orders.values())
         await self._bring_up_to_date(tracked)
         await self._rearm_settlement_watch(tracked, left)
-        earlier = [order for order in self.in_flight_orders.values() if order.client_order_id in self._earlier]
-        if self._options.orders_at_start == "cancel":
+        earlier = self._open_earlier()
+        if self._cancels_earlier:
             await self._cancel_earlier(earlier, left)
-        self._tell_of(earlier)
+        self._tell_of(earlier, self._foreign_orders())
         self._earlier.clear()
 
     async def _left_overs(self) -> LeftOvers:
@@ -136,7 +98,7 @@ class TegroExchange(TegroTradingExchange):
         name = adopted.client_order_id
         self.logger().warning(f"The order {name} has shown up at Tegro: {_shown(order, adopted.trading_pair)}.")
         await self._sync.apply(adopted, [order])
-        if self._options.orders_at_start == "cancel" and not adopted.is_done:
+        if self._cancels_earlier and not adopted.is_done:
             await self._cancel_together([adopted])
 
     async def _cancel_earlier(self, earlier: Collection[InFlightOrder], left: LeftOvers) -> None:
@@ -156,26 +118,15 @@ class TegroExchange(TegroTradingExchange):
                 trades = await self._link.client.trades_of(entry.order_id)
                 await self._judge_trades(name_of(entry), entry.order_id, trades)
 
-    def _tell_of(self, earlier: Collection[InFlightOrder]) -> None:
-        if earlier:
-            done = "cancelled" if self._options.orders_at_start == "cancel" else "taken up"
-            names = ", ".join(order.client_order_id for order in earlier)
-            self.logger().info(f"Open orders of an earlier run, now {done}: {names}.")
+    def _foreign_orders(self) -> list[str]:
+        """Return the wallet's open orders that this bot did not place."""
         own = {order.exchange_order_id for order in self._order_tracker.all_updatable_orders.values()}
         foreign = [order for order in self._status.resting if order.order_id not in own and not self._is_ours(order)]
-        if foreign:
-            shown = "; ".join(_shown(order, self._link.pair_of_market_id(order.market_id)) for order in foreign)
-            self.logger().info(
-                f"This wallet has open orders that this bot did not place; they are left alone: {shown}."
-            )
+        return [_shown(order, self._link.pair_of_market_id(order.market_id)) for order in foreign]
 
     def _is_ours(self, order: Order) -> bool:
         entry = self._link.client.journal.find(order.order_hash)
         return entry is not None and self._is_own(name_of(entry))
-
-    def _is_own(self, client_order_id: str) -> bool:
-        """Tell whether an order is this bot's; without a bot, as in a program that only looks, none is."""
-        return recorder_of(self) is not None and client_order_id.startswith(self.client_order_id_prefix)
 
 
 def _shown(order: Order, pair: str | None) -> str:

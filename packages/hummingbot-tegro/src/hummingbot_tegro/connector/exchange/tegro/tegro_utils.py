@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from hummingbot.client.config.config_data_types import BaseConnectorConfigMap
 from hummingbot.core.data_type.trade_fee import TradeFeeSchema
-from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import ConfigDict, SecretStr, ValidationInfo, field_validator
 
+from hummingbot_tegro.common.connect_prompts import ask
 from hummingbot_tegro.host_settings import environment_name
 from tegro.eip712 import parse_address, to_checksum
 from tegro.settings import normalise_chain
@@ -32,29 +33,16 @@ _ENCRYPTED_KEY_PREFIX: Final = b'{"crypto"'.hex()
 _ADDRESS_LENGTH: Final = 42
 
 
-def _ask(prompt: str, *, is_secure: bool) -> Any:  # noqa: ANN401  (pydantic's own return type of Field)
-    return Field(
-        default=...,
-        json_schema_extra={
-            "prompt": prompt,
-            "is_secure": is_secure,
-            "is_connect_key": True,
-            "prompt_on_new": True,
-        },
-    )
-
-
-def _address() -> Any:  # noqa: ANN401
-    return _ask("Enter your Public Wallet Address", is_secure=False)
+def _address() -> Any:  # noqa: ANN401  (as `ask`)
+    return ask("Enter your Public Wallet Address", is_secure=False)
 
 
 def _private_key() -> Any:  # noqa: ANN401
-    return _ask("Enter your Private Wallet Address", is_secure=True)
+    return ask("Enter your Private Wallet Address", is_secure=True)
 
 
 def _chain() -> Any:  # noqa: ANN401
-    # The client appends " >>> ".
-    return _ask("Enter your preferred chain ", is_secure=False)
+    return ask("Enter your preferred chain ", is_secure=False)
 
 
 class _WalletConfigMap(BaseConnectorConfigMap):

@@ -10,57 +10,28 @@ from hummingbot.core.data_type.cancellation_result import CancellationResult
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.data_type.in_flight_order import InFlightOrder
 
+from hummingbot_tegro.common.order_errors import FateUnknown, OrderNotFound
+from hummingbot_tegro.common.placing import PricedMarketOrders
+from hummingbot_tegro.common.sides import side_of
 from tegro.errors import AllowanceMissing, Refused, TegroError
-from tegro.market_plan import market_limit_price
-from tegro.model import Order, OrderRequest, Side
+from tegro.model import Market, Order, OrderRequest
+from tegro.order_book import OrderBook
 from tegro.outcome import Accepted, Cancelled, CancelRejected, CancelUnknown, NotSent, PlaceOutcome, Rejected
 
 from .following_exchange import TegroFollowingExchange
-from .order_mapping import side_of, type_of
-from .order_sync import FateUnknown, NeverPlaced, OrderNotFound
+from .order_mapping import type_of
+from .order_sync import NeverPlaced
 from .tegro_constants import CANCELS_AT_ONCE
 
 
-class TegroTradingExchange(TegroFollowingExchange):
+class TegroTradingExchange(PricedMarketOrders, TegroFollowingExchange):
     """Trades one wallet. The parameters are those of `TegroPublicExchange`."""
-
-    def supported_order_types(self) -> list[OrderType]:
-        """Return the types that can be placed. The venue itself knows limit orders only (protocol 5.2)."""
-        return [OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.MARKET]
 
     # Placing
 
     @override
-    async def _create_order(
-        self,
-        trade_type: TradeType,
-        order_id: str,
-        trading_pair: str,
-        amount: Decimal,
-        order_type: OrderType,
-        price: Decimal | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if order_type is OrderType.MARKET:
-            try:
-                price = await self._market_price(trading_pair, side_of(trade_type), amount)
-            except TegroError as error:
-                self.start_tracking_order(order_id, None, trading_pair, trade_type, Decimal(0), amount, order_type)
-                self._on_order_failure(order_id, trading_pair, amount, trade_type, order_type, None, error)
-                return
-        await super()._create_order(trade_type, order_id, trading_pair, amount, order_type, price, **kwargs)
-
-    async def _market_price(self, trading_pair: str, side: Side, amount: Decimal) -> Decimal:
-        """Return the worst price that a market order may get: Hummingbot wants one, the client makes its own plan."""
-        market = await self._link.market(trading_pair)
-        book = await self._link.client.fresh_book(market)
-        return market_limit_price(
-            book.asks() if side is Side.BUY else book.bids(),
-            market=market,
-            side=side,
-            quantity=amount,
-            max_slippage_bps=self._link.environment.max_slippage_bps,
-        )
+    async def _book_to_trade_on(self, market: Market, trading_pair: str) -> OrderBook:
+        return await self._link.client.fresh_book(market)
 
     @override
     async def _place_order(
@@ -100,15 +71,7 @@ class TegroTradingExchange(TegroFollowingExchange):
     async def _place_order_and_process_update(self, order: InFlightOrder, **kwargs: Any) -> str | None:
         self._placing.add(order.client_order_id)
         try:
-            exchange_order_id, timestamp_secs = await self._place_order(
-                order_id=order.client_order_id,
-                trading_pair=order.trading_pair,
-                amount=order.amount,
-                trade_type=order.trade_type,
-                order_type=order.order_type,
-                price=order.price,
-                **kwargs,
-            )
+            exchange_order_id, timestamp_secs = await self._handed_over(order, **kwargs)
         except FateUnknown as error:
             self.logger().warning(
                 f"{error}. The order {order.client_order_id} is looked for now; it is not sent again."
@@ -135,35 +98,11 @@ class TegroTradingExchange(TegroFollowingExchange):
             self.logger().info(f"The end of the order {order.client_order_id} is not known yet: {error}")
 
     @override
-    def _on_order_failure(
-        self,
-        order_id: str,
-        trading_pair: str,
-        amount: Decimal,
-        trade_type: TradeType,
-        order_type: OrderType,
-        price: Decimal | None,
-        exception: Exception,
-        **kwargs: Any,
-    ) -> None:
-        if not isinstance(exception, TegroError):
-            super()._on_order_failure(
-                order_id, trading_pair, amount, trade_type, order_type, price, exception, **kwargs
-            )
-            return
-        # Stock's line for who looks for it. Its advice, to check the API key, would be wrong: what happened is said.
-        self.logger().network(
-            f"Error submitting {trade_type.name.lower()} {order_type.name} order to {self.name_cap} for {amount} "
-            f"{trading_pair} {price}."
-        )
-        self.logger().warning(
-            f"The {trade_type.name.lower()} order {order_id} for {amount} {trading_pair} was not placed: {exception}"
-        )
-        self._update_order_after_failure(order_id, trading_pair, exception)
+    def _see_refusal(self, trading_pair: str, error: TegroError) -> None:
         # The venue has words of its own for it (protocol 3.7).
-        is_about_allowance = isinstance(exception, AllowanceMissing) or "insufficient allowance" in str(exception)
+        is_about_allowance = isinstance(error, AllowanceMissing) or "insufficient allowance" in str(error)
         if is_about_allowance and not self._approvals.is_busy:
-            self._in_background(self._mend_allowance(trading_pair))
+            self._background.start(self._mend_allowance(trading_pair))
 
     # Cancelling
 
@@ -253,10 +192,6 @@ class TegroTradingExchange(TegroFollowingExchange):
                 raise
             self.logger().info(f"The end of the order {order_id} is not known yet: {error}")
         return is_cancelled
-
-    @override
-    def _is_request_exception_related_to_time_synchronizer(self, request_exception: Exception) -> bool:
-        return False
 
 
 def _accepted(outcome: PlaceOutcome | NotSent) -> tuple[str, float]:

@@ -1,14 +1,13 @@
 """The connector's one door to `tegro`: the client and its lifetime, and which market each Hummingbot pair means."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from hummingbot.connector.utils import combine_to_hb_trading_pair
 
+from hummingbot_tegro.common.client_link import ClientLink
 from tegro.client import AsyncTegro
 from tegro.errors import InvalidInput
 from tegro.journal import Journal, JournalEntry, SqliteJournal
@@ -26,11 +25,8 @@ JOURNAL_FILE: Final = "tegro_journal.sqlite"
 PINS_FILE: Final = "pins.json"
 
 
-class VenueLink:
-    """A client that is opened when it is first needed and closed with the network.
-
-    Hummingbot also makes connectors that it never starts or stops, to test keys or to list markets. They use
-    `borrowed`, which leaves nothing open behind.
+class VenueLink(ClientLink[AsyncTegro]):
+    """The client of one wallet, its record of signed orders, and the markets by Hummingbot pair.
 
     Parameters
     ----------
@@ -55,6 +51,7 @@ class VenueLink:
         keeps_journal: bool,
         on_resolved: Callable[[JournalEntry, Resolution], None],
     ) -> None:
+        super().__init__()
         self.environment = environment
         self._signer = signer
         self._folder = folder
@@ -62,45 +59,23 @@ class VenueLink:
         self._on_resolved = on_resolved
         self._pins: PinBook | None = None
         self._journal: Journal | None = None
-        self._client: AsyncTegro | None = None
-        self._learning = asyncio.Lock()
         self._markets: dict[str, Market] = {}
         self._pair_of_symbol: dict[str, str] = {}
         self._pair_of_id: dict[str, str] = {}
 
-    def open(self) -> None:
-        """Make the client of the running network. May be repeated."""
-        if self._client is None:
-            if self._journal is None and self._keeps_journal:
-                self._journal = SqliteJournal(self._folder / JOURNAL_FILE)
-            self._client = AsyncTegro(
-                self.environment,
-                signer=self._signer,
-                journal=self._journal,
-                pins=self._pin_book(),
-                on_resolved=self._on_resolved,
-            )
+    def _running_client(self) -> AsyncTegro:
+        if self._journal is None and self._keeps_journal:
+            self._journal = SqliteJournal(self._folder / JOURNAL_FILE)
+        return AsyncTegro(
+            self.environment,
+            signer=self._signer,
+            journal=self._journal,
+            pins=self._pin_book(),
+            on_resolved=self._on_resolved,
+        )
 
-    @property
-    def client(self) -> AsyncTegro:
-        """The client of the running network, opened where it is not."""
-        self.open()
-        assert self._client is not None  # noqa: S101  for the type checker
-        return self._client
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the network runs, so that its client can be used."""
-        return self._client is not None
-
-    @asynccontextmanager
-    async def borrowed(self) -> AsyncIterator[AsyncTegro]:
-        """Lend the client of the running network, or one for this block only where the network does not run."""
-        if self._client is not None:
-            yield self._client
-            return
-        async with AsyncTegro(self.environment, signer=self._signer, pins=self._pin_book()) as client:
-            yield client
+    def _short_client(self) -> AsyncTegro:
+        return AsyncTegro(self.environment, signer=self._signer, pins=self._pin_book())
 
     async def open_signer(self) -> None:
         """Make sure that the signer can sign, where that is not certain yet.
@@ -115,10 +90,8 @@ class VenueLink:
 
     async def close(self) -> None:
         """Close the client and the journal. May be repeated; the next use of `client` opens new ones."""
-        client, self._client = self._client, None
         journal, self._journal = self._journal, None
-        if client is not None:
-            await client.aclose()
+        await super().close()
         if journal is not None:
             journal.close()
 
@@ -150,18 +123,17 @@ class VenueLink:
         TegroError
             If the venue cannot be asked.
         """
-        if trading_pair not in self._markets:
-            async with self._learning:
-                # Many ask at the start; one list answers all of them.
-                if trading_pair not in self._markets:
-                    async with self.borrowed() as client:
-                        self.learn(await client.markets(refresh=bool(self._markets)))
+        await self._learn_once(lambda: trading_pair in self._markets, self._read_markets)
         try:
             return self._markets[trading_pair]
         except KeyError:
             raise InvalidInput(
                 f"Tegro has no market {trading_pair} on {self.environment.chain}; use a pair that 'tegro markets' lists"
             ) from None
+
+    async def _read_markets(self) -> None:
+        async with self.borrowed() as client:
+            self.learn(await client.markets(refresh=bool(self._markets)))
 
     def token_addresses(self) -> set[str]:
         """Return the addresses of all tokens of the known markets."""

@@ -13,7 +13,7 @@ from typing import Final
 from hummingbot.connector.markets_recorder import MarketsRecorder
 from hummingbot.model.order import Order as OrderRow
 
-from .tegro_constants import CLIENT_ORDER_ID_PREFIX
+CLIENT_ORDER_ID_PREFIX: Final = "TEGRO-"
 
 _TAG_LENGTH: Final = 4
 _IDS_PER_QUERY: Final = 500

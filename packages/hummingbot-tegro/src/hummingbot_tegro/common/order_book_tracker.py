@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from typing import Any, Final
 
 from hummingbot.core.data_type.order_book import OrderBook
 from hummingbot.core.data_type.order_book_message import OrderBookMessageType
 from hummingbot.core.data_type.order_book_tracker import OrderBookTracker
 from hummingbot.core.utils.async_utils import safe_ensure_future
 
+from hummingbot_tegro.common.live_book_source import BookMessage, LiveBookSource
 from tegro.errors import InvalidInput
 
-from .tegro_api_order_book_data_source import BookMessage, TegroAPIOrderBookDataSource
-from .tegro_constants import PAIR_RETRY_SECS
+PAIR_RETRY_SECS: Final = 30.0
+"""Pause before a pair that the venue does not list is looked for again: it may be listed, or the settings mended."""
 
 
 class TegroOrderBookTracker(OrderBookTracker):
@@ -23,7 +25,7 @@ class TegroOrderBookTracker(OrderBookTracker):
     """
 
     def __init__(
-        self, data_source: TegroAPIOrderBookDataSource, trading_pairs: list[str], domain: str | None = None
+        self, data_source: LiveBookSource[Any, Any, Any], trading_pairs: list[str], domain: str | None = None
     ) -> None:
         super().__init__(data_source, trading_pairs, domain)
         data_source.deliver = self.deliver

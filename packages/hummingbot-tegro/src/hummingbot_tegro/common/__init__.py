@@ -1,0 +1,1 @@
+"""What the spot, the perpetual and the paper connector share. It knows none of them."""
