@@ -24,15 +24,17 @@ from rich.console import Console
 from tegro.model import Market, Side, Token
 from tegro_localnet.agents.replay import (
     LEVELS,
+    MAKER,
     ORDERS_A_WINDOW,
+    TAKER,
     WINDOW_US,
     Quotes,
     Replay,
     ReplayProgress,
     quotes_for,
     resting_ladder,
-    tape_wish,
 )
+from tegro_localnet.agents.stage import SpotMarket, SpotStage
 from tegro_localnet.agents.tape import RecordedTrade, TapeOrder, TapeSummary, check_tape, coalesce, parse_tape, windows
 from tegro_localnet.config import ReplayConfig
 from tegro_localnet.engine.order_book import RestingOrder
@@ -209,7 +211,7 @@ def test_neighbours_of_one_side_become_one_order_and_sides_alternate_while_they_
 @given(st.sampled_from(Side), st.integers(1, 10**25), st.integers(1, 10**24))
 def test_a_wish_is_on_tick_on_lot_and_worth_the_minimum(side: Side, price_e18: int, quantity_e18: int) -> None:
     listed = listed_market()
-    wish = tape_wish(listed, TapeOrder(side, price_e18, quantity_e18, 1))
+    wish = SpotMarket(listed).wish_of(TapeOrder(side, price_e18, quantity_e18, 1))
     if wish is None:
         # A lot and half a tick of rounding, and no more, may keep an order of the minimum away.
         assert (price_e18 - TICK_E18) * (quantity_e18 - LOT_WEI) < 2 * E18 * E18
@@ -222,12 +224,12 @@ def test_a_wish_is_on_tick_on_lot_and_worth_the_minimum(side: Side, price_e18: i
 
 @given(st.lists(st.tuples(st.sampled_from(Side), prices), min_size=1))
 def test_quotes_meet_the_tape_and_never_cross(tape: list[tuple[Side, int]]) -> None:
-    listed = listed_market()
+    market = SpotMarket(listed_market())
     quotes: Quotes | None = None
     for side, price_e18 in tape:
-        wish = tape_wish(listed, TapeOrder(side, price_e18, 10**24, 1))
+        wish = market.wish_of(TapeOrder(side, price_e18, 10**24, 1))
         assert wish is not None
-        quotes = quotes_for(listed, wish, quotes)
+        quotes = quotes_for(market, wish, quotes)
         assert quotes.best(side.opposite) == price_e18
         assert 0 < quotes.ask_e18 - quotes.bid_e18 <= max(price_e18 // 1000, TICK_E18)
         assert quotes.ask_e18 % TICK_E18 == quotes.bid_e18 % TICK_E18 == 0
@@ -237,7 +239,7 @@ def test_quotes_meet_the_tape_and_never_cross(tape: list[tuple[Side, int]]) -> N
 def test_the_replay_maker_never_takes(side: Side, best_e18: int, other_e18: int) -> None:
     listed = listed_market()
     listed.book.add(RestingOrder("theirs", side.opposite, other_e18, E18))
-    wishes = resting_ladder(listed, side, best_e18, 7 * LOT_WEI)
+    wishes = resting_ladder(SpotMarket(listed), side, best_e18, 7 * LOT_WEI)
     found = [wish.price_e18 for wish in wishes]
     assert found == sorted(set(found), reverse=side is Side.BUY)
     assert len(found) <= LEVELS
@@ -270,30 +272,38 @@ def play(localnet: Any) -> Callable[..., Replay]:
 
     def run(path: Path, fake_time: FakeTime, *, seed: int, speed: int = 1) -> Replay:
         inner: Localnet = localnet.localnet
-        replay = Replay(
-            ReplayConfig(path=path, speed=speed),
-            tape=check_tape(path),
-            listed=inner._listing.market_named("WETH_USDC"),
+        stage = SpotStage(
+            inner._listing.market_named("WETH_USDC"),
             venue=inner.venue,
             domain=inner.deployment.domain,
             rng=random.Random(seed),
+            equip=inner._equip,
+        )
+        replay = Replay(
+            ReplayConfig(path=path, speed=speed),
+            tape=check_tape(path),
+            stage=stage,
             clock_ns=fake_time.clock_ns,
             sleep_us=fake_time.sleep_us,
         )
 
         async def until_the_end() -> None:
-            playing = asyncio.create_task(replay.run(inner._equip))
+            playing = asyncio.create_task(replay.run())
             async with asyncio.timeout(DEADLINE_SECS):
                 while not (replay.progress.is_finished or playing.done()):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             playing.cancel()
             await asyncio.wait([playing])
-            replay.maker.cancel_on(replay._listed)
+            stage.cancel(MAKER)
 
         localnet.call(until_the_end())
         return replay
 
     return run
+
+
+def wallet_of(replay: Replay, number: int) -> str:
+    return replay.stage.traders[number].wallet.address
 
 
 def trades_with(localnet: Any, wallet: str) -> list[TradeRecord]:
@@ -317,7 +327,7 @@ async def test_a_replay_trades_the_recorded_volume_in_its_time_and_settles(
     assert replay.progress.trades_below_minimum == 0
     assert replay.progress.orders <= ORDERS_A_WINDOW * (len(fake_time.sleeps_us) + 1)
 
-    taker, maker = replay.taker.wallet.address, replay.maker.wallet.address
+    taker, maker = wallet_of(replay, TAKER), wallet_of(replay, MAKER)
     trades = trades_with(localnet, taker)
     assert {(trade.taker.order.maker, trade.maker.order.maker) for trade in trades} == {(taker, maker)}
     traded, volume = dict.fromkeys(Side, 0), dict.fromkeys(Side, 0)
@@ -351,9 +361,9 @@ async def test_better_quotes_of_others_are_hit_first(
     assert (replay.progress.orders, replay.progress.trades_below_minimum) == (2, 1)
     fills = [
         (trade.maker.order.maker, trade.taker.side.value, trade.resting_price_e18, trade.quantity_wei)
-        for trade in trades_with(localnet, replay.taker.wallet.address)
+        for trade in trades_with(localnet, wallet_of(replay, TAKER))
     ]
-    maker = replay.maker.wallet.address
+    maker = wallet_of(replay, MAKER)
     assert fills == [
         (third_party.wallet, "buy", 26995 * 10**17, 4 * 10**17),
         (maker, "buy", 2700 * E18, 6 * 10**17),
@@ -372,9 +382,9 @@ async def test_a_standing_quote_that_blocks_the_tape_is_not_taken_by_the_replay_
     bid = await third_party.place("WETH_USDC", "buy", "2710", "2")
     (tmp_path / "tape.csv").write_text("1,2700,1,0,1723161255611,false\n2,2699,0.5,0,1723161256611,true\n")
     replay = await asyncio.to_thread(play, tmp_path / "tape.csv", FakeTime(), seed=12)
-    [trade] = trades_with(localnet, replay.taker.wallet.address)
+    [trade] = trades_with(localnet, wallet_of(replay, TAKER))
     assert (trade.maker.order.maker, trade.quantity_wei) == (third_party.wallet, 5 * 10**17)
-    assert localnet.localnet.venue.orders.open_of(replay.taker.wallet.address) == []
+    assert localnet.localnet.venue.orders.open_of(wallet_of(replay, TAKER)) == []
     await third_party.cancel(bid["order_id"])
 
 
@@ -384,9 +394,9 @@ async def test_quotes_stay_while_they_can_meet_the_tape_and_grow_for_a_large_tra
     rows = ["1,2700,1,0,1723161255611,false", "2,2700,0.5,0,1723161256611,false", "3,2700,50,0,1723161258611,false"]
     (tmp_path / "tape.csv").write_text("\n".join(rows))
     replay = await asyncio.to_thread(play, tmp_path / "tape.csv", FakeTime(), seed=13)
-    fills = [trade.quantity_wei for trade in trades_with(localnet, replay.taker.wallet.address)]
+    fills = [trade.quantity_wei for trade in trades_with(localnet, wallet_of(replay, TAKER))]
     assert fills == [E18, E18 // 2, 50 * E18]
-    made = list(localnet.localnet.venue.orders.of_wallet(replay.maker.wallet.address))
+    made = list(localnet.localnet.venue.orders.of_wallet(wallet_of(replay, MAKER)))
     assert len(made) == 2 * 2 * LEVELS
 
 

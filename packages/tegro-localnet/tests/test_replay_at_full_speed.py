@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from tegro.model import Side, TradeState
+from tegro_localnet.agents.agent import Agent
 from tegro_localnet.agents.fast_replay import TRADERS, FastReplay, pair_of
 from tegro_localnet.background import BackgroundLocalnet
 from tegro_localnet.config import LocalnetConfig, ReplayConfig
@@ -139,9 +140,14 @@ async def wait_until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.05)
 
 
+def traders_of(replay: FastReplay) -> Sequence[Agent]:
+    """Return the traders that `pair_of` counts."""
+    return replay.stage.traders[1:]
+
+
 def positions_at_venue(replay: FastReplay, stored: Sequence[TradeRecord]) -> dict[int, tuple[int, int]]:
     """Return the same from the venue's own trades, settled or not."""
-    numbers = {trader.wallet.address: number for number, trader in enumerate(replay.traders)}
+    numbers = {trader.wallet.address: number for number, trader in enumerate(traders_of(replay))}
     held = {number: [STOCK * E18, STOCK * 10**6] for number in numbers.values()}
     for trade in stored:
         buyer, seller = held[numbers[trade.buy.order.maker]], held[numbers[trade.sell.order.maker]]
@@ -194,7 +200,7 @@ async def test_a_tape_equals_what_pandas_makes_of_it(
         stored = await check_against_pandas(localnet, api, tape_path)
         if settles:
             await wait_until(lambda: all(trade.state is TradeState.SUCCESS for trade in stored))
-            traders = localnet.localnet.replay.traders
+            traders = traders_of(localnet.localnet.replay)
             for number, held in positions_of(trades_of(tape_path)).items():
                 wallet = traders[number].wallet.address
                 assert (chain.balance_wei("WETH", wallet), chain.balance_wei("USDC", wallet)) == held

@@ -54,19 +54,34 @@ class MarketChart:
     def __init__(self, intervals: Sequence[int] = DEFAULT_INTERVALS) -> None:
         self.intervals: Final = tuple(intervals)
         self._bars: dict[int, SortedDict] = {interval_secs: SortedDict() for interval_secs in intervals}
+        self._newest_secs: int | None = None
+        self._newest: list[Bar] = []
+        """The bars of the second in which the last match was: most matches are in the same one."""
 
     def record(self, time_ms: int, price_e18: int, quantity_wei: int) -> None:
         """Count a match in the bar of its time, of each interval."""
-        for interval_secs, bars in self._bars.items():
-            open_secs = floor_secs(time_ms // 1000, interval_secs)
-            bar = bars.get(open_secs)
-            if bar is None:
-                bar = bars[open_secs] = Bar(open_secs, price_e18, price_e18, price_e18, price_e18)
-            bar.high_e18 = max(bar.high_e18, price_e18)
-            bar.low_e18 = min(bar.low_e18, price_e18)
+        time_secs = time_ms // 1000
+        if time_secs != self._newest_secs:
+            self._newest = [self._bar_at(time_secs, interval_secs, price_e18) for interval_secs in self.intervals]
+            self._newest_secs = time_secs
+        value = price_e18 * quantity_wei
+        for bar in self._newest:
+            if price_e18 > bar.high_e18:
+                bar.high_e18 = price_e18
+            elif price_e18 < bar.low_e18:
+                bar.low_e18 = price_e18
             bar.close_e18 = price_e18
             bar.base_wei += quantity_wei
-            bar.value += price_e18 * quantity_wei
+            bar.value += value
+
+    def _bar_at(self, time_secs: int, interval_secs: int, price_e18: int) -> Bar:
+        """Return the bar of a moment; a new one begins at a price."""
+        bars = self._bars[interval_secs]
+        open_secs = floor_secs(time_secs, interval_secs)
+        bar: Bar | None = bars.get(open_secs)
+        if bar is None:
+            bar = bars[open_secs] = Bar(open_secs, price_e18, price_e18, price_e18, price_e18)
+        return bar
 
     def bars(self, interval_secs: int, from_ms: int, to_ms: int) -> list[Bar]:
         """Return the bars of an interval that open between two moments, both included, oldest first."""

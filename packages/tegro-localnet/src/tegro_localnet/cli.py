@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from tegro_localnet import cli_conditions, cli_journal, cli_perpetual, cli_switches
+from tegro_localnet.cli_faults import Url
 from tegro_localnet.config import DEFAULT_PORT, DEFAULT_RPC_PORT, FairPriceConfig, LocalnetConfig, ReplayConfig
 from tegro_localnet.control_client import DEFAULT_URL, ask
 from tegro_localnet.info import LocalnetInfo
@@ -42,7 +43,9 @@ def run(
     *,
     port: Annotated[int, typer.Option(help="Port of REST and WebSocket; 0 takes a free one.")] = DEFAULT_PORT,
     rpc_port: Annotated[int, typer.Option(help="Port of the chain's JSON-RPC; 0 takes a free one.")] = DEFAULT_RPC_PORT,
-    chain_id: Annotated[int, typer.Option(help="EIP-155 chain id.")] = _DEFAULTS.chain_id,
+    chain_id: Annotated[
+        int | None, typer.Option(help=f"EIP-155 chain id; {_DEFAULTS.chain_id} when absent.", show_default=False)
+    ] = None,
     chain: Annotated[
         list[int] | None, typer.Option(help="Instead of --chain-id, repeatable: several chains behind one API.")
     ] = None,
@@ -62,6 +65,10 @@ def run(
         str, typer.Option(help="Recorded seconds that pass in one second, or 'max': as fast as possible.")
     ] = "1",
     replay_market: Annotated[str | None, typer.Option(help="Such as WETH_USDC; the first market when absent.")] = None,
+    perpetual_replay: Annotated[
+        Path | None, typer.Option(help="CSV of recorded trades that drive a contract of the perpetual venue.")
+    ] = None,
+    perpetual_replay_market: Annotated[str, typer.Option(help="Contract that they drive.")] = "ETHUSDT",
     fee_bps: Annotated[int, typer.Option(help="Fee in hundredths of a percent, 0 to 100.")] = _DEFAULTS.fee_bps,
     full_chart: Annotated[
         bool,
@@ -96,8 +103,7 @@ def run(
         config = LocalnetConfig(
             port=port,
             rpc_port=rpc_port,
-            chain_id=chain[0] if chain else chain_id,
-            more_chains=tuple(chain[1:]) if chain else (),
+            **_chains_of(chain_id, chain or []),
             seed=seed,
             agents=agents,
             fair_price=FairPriceConfig(
@@ -106,6 +112,7 @@ def run(
             latency=tuple(read_latency(rule) for rule in latency or ()),
             rate_limits=read_rate_limits(rate_limit, wallet_rate_limit),
             replay=_replay_of(replay, replay_speed, replay_market),
+            perpetual_replay=_replay_of(perpetual_replay, replay_speed, perpetual_replay_market),
             fee_bps=fee_bps,
             full_chart=full_chart,
             switches=read_switches(switch or []),
@@ -127,7 +134,7 @@ def fund(
     ] = None,
     native: Annotated[str, typer.Option(help="Coins for gas.")] = "1",
     chain_id: Annotated[int | None, typer.Option(help="On which of several chains; the first when absent.")] = None,
-    url: Annotated[str, typer.Option(help="Where the localnet runs.")] = DEFAULT_URL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """Give a wallet test tokens and coins for gas."""
     try:
@@ -138,6 +145,14 @@ def fund(
     except (ValueError, InvalidOperation) as error:
         raise failure(f"expected SYMBOL=AMOUNT and decimal amounts, such as --token USDC=500: {error}", 2) from error
     complete(_ask_faucet(url, body))
+
+
+def _chains_of(chain_id: int | None, chains: list[int]) -> dict[str, Any]:
+    if chains and chain_id is not None:
+        message = "name the chains with --chain or one with --chain-id, not with both"
+        raise ValueError(message)
+    first, *more = chains or [_DEFAULTS.chain_id if chain_id is None else chain_id]
+    return {"chain_id": first, "more_chains": tuple(more)}
 
 
 def _chance(text: str) -> Decimal:
@@ -186,13 +201,13 @@ async def _run_until(localnet: "Localnet", ready_file: Path | None) -> None:
     from tegro_localnet.agents import replay
 
     _show_lines_of(faults.LOG)
-    if localnet.config.replay is not None and not OUT.is_terminal:
+    if not OUT.is_terminal:
         _show_lines_of(replay.LOG)
     async with localnet:
         if ready_file is not None:
             await asyncio.to_thread(_write_ready_file, ready_file, localnet.info)
         OUT.print(_panel(localnet.info))
-        bar = asyncio.create_task(_show_replay(localnet))
+        bar = asyncio.create_task(_show_replays(localnet))
         try:
             await localnet.wait()
         finally:
@@ -200,12 +215,14 @@ async def _run_until(localnet: "Localnet", ready_file: Path | None) -> None:
             await asyncio.wait({bar})
 
 
-async def _show_replay(localnet: "Localnet") -> None:
-    """Draw how far a replay has come where there is a terminal; its log tells the same elsewhere."""
+async def _show_replays(localnet: "Localnet") -> None:
+    """Draw how far each replay has come, one after the other, where there is a terminal; elsewhere the log tells."""
     from tegro_localnet.replay_view import show_bar
 
-    if localnet.replay is not None and OUT.is_terminal:
-        await show_bar(localnet.replay.progress, OUT)
+    perpetual = localnet.perpetual
+    for replay in (localnet.replay, None if perpetual is None else perpetual.replay):
+        if replay is not None and OUT.is_terminal:
+            await show_bar(replay.progress, OUT)
 
 
 def _show_lines_of(log: logging.Logger) -> None:

@@ -14,7 +14,8 @@ from tegro_localnet.terminal import OUT, complete, say
 
 app: Final = typer.Typer(name="fault", help="Let a running localnet fail on demand.", no_args_is_help=True)
 
-Url = Annotated[str, typer.Option(help="Where the localnet runs.")]
+# The variable by which the client finds it as well.
+Url = Annotated[str, typer.Option(envvar="TEGRO_LOCALNET_REST_URL", help="Where the localnet runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 _Id = Annotated[int | None, typer.Argument(metavar="ID", help="Which fault; all when absent.")]
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from tegro_localnet.cli_faults import Json, Url
 from tegro_localnet.control_client import DEFAULT_URL, ask
 from tegro_localnet.switches import pairs_of
 from tegro_localnet.terminal import OUT, complete, failure, say
@@ -16,8 +17,8 @@ def switch(
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Switches to change; none only shows them.")
     ] = None,
     *,
-    url: Annotated[str, typer.Option(help="Where the localnet runs.")] = DEFAULT_URL,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
 ) -> None:
     """Show or change the switches of a running localnet."""
     try:

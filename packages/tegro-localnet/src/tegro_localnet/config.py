@@ -1,5 +1,6 @@
 """What a localnet can be told. Every value has a default that needs no thought."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,8 @@ class MarketConfig(Struct, frozen=True):
 
 
 _FASTEST: Final = 1000
+_OWN_FOLDER: Final = "be kept in a data folder"
+_OWN_NODE: Final = "use a node of its own"
 _USDC: Final = TokenConfig("USDC", "USD Coin (localnet)", 6, Decimal(100_000))
 
 DEFAULT_MARKETS: Final = (
@@ -96,7 +99,7 @@ class ReplayConfig(Struct, frozen=True, kw_only=True):
     speed: int | None = 1
     """How many recorded seconds pass in one second; None: as fast as possible, at the time of the tape."""
     market: str | None = None
-    """Symbol of the market they are replayed on; None takes the first."""
+    """Symbol of the market or contract they are replayed on; None takes the first."""
 
 
 class LocalnetConfig(Struct, frozen=True, kw_only=True):
@@ -129,6 +132,8 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
     """How the price moves around which they trade."""
     replay: ReplayConfig | None = None
     """Recorded trades that move a market in place of the agents."""
+    perpetual_replay: ReplayConfig | None = None
+    """Recorded trades that move a contract of the perpetual venue in place of its agents."""
     latency: tuple[Latency, ...] = ()
     """How long answers and stream frames take; the first rule that fits counts."""
     rate_limits: RateLimits = RateLimits()
@@ -165,7 +170,9 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
         _require(self.snapshot_every > 0, f"snapshot_every must be above zero, was {self.snapshot_every}")
         self._check_markets()
         if self.replay is not None:
-            self._check_replay(self.replay)
+            _check_replay(self.replay, [market.symbol for market in self.markets])
+        if self.perpetual_replay is not None:
+            self._check_perpetual_replay(self.perpetual_replay)
 
     @property
     def tokens(self) -> tuple[TokenConfig, ...]:
@@ -179,19 +186,16 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
             _require(chain_id in CHAIN_NAMES, f"more_chains must be of {known}, was {chain_id}")
         chains = (self.chain_id, *self.more_chains)
         _require(len(set(chains)) == len(chains), f"chains must differ, were {', '.join(map(str, chains))}")
-        alone = "one chain alone can"
-        _require(not self.more_chains or self.data is None, f"{alone} be kept in a data folder; name no more chains")
-        _require(not self.more_chains or self.rpc_url is None, f"{alone} use a node of its own; name no more chains")
+        for option, value, what in (("data", self.data, _OWN_FOLDER), ("rpc-url", self.rpc_url, _OWN_NODE)):
+            is_possible = not self.more_chains or value is None
+            _require(is_possible, f"one chain alone can {what}; name one, or leave --{option} out")
 
-    def _check_replay(self, replay: ReplayConfig) -> None:
+    def _check_perpetual_replay(self, replay: ReplayConfig) -> None:
+        contracts = () if self.perpetual is None else self.perpetual.contracts
+        _check_replay(replay, [contract.symbol for contract in contracts])
         _require(
-            replay.speed is None or 1 <= replay.speed <= _FASTEST,
-            f"replay speed must be between 1 and {_FASTEST}, or max, was {replay.speed}",
-        )
-        symbols = [market.symbol for market in self.markets]
-        _require(
-            replay.market is None or replay.market in symbols,
-            f"replay market must be one of {', '.join(symbols)}, was {replay.market}",
+            replay.speed is not None or self.replay is None or self.replay.speed is not None,
+            "only one of two replays can run at max: each holds the venue's clock at the time of its tape",
         )
 
     def _check_markets(self) -> None:
@@ -209,3 +213,15 @@ class LocalnetConfig(Struct, frozen=True, kw_only=True):
                 f"base_precision of {market.symbol} must be between 0 and the token's {market.base.decimals} decimals",
             )
             _require(0 <= market.quote_precision <= 18, f"quote_precision of {market.symbol} must be between 0 and 18")
+
+
+def _check_replay(replay: ReplayConfig, symbols: Sequence[str]) -> None:
+    _require(
+        replay.speed is None or 1 <= replay.speed <= _FASTEST,
+        f"replay speed must be between 1 and {_FASTEST}, or max, was {replay.speed}",
+    )
+    _require(bool(symbols), "recorded trades need a market, and there is no perpetual venue")
+    _require(
+        replay.market is None or replay.market in symbols,
+        f"replay market must be one of {', '.join(symbols)}, was {replay.market}",
+    )

@@ -5,8 +5,9 @@ from typing import Final
 
 from msgspec import UNSET
 
-from tegro.model import PRICE_DECIMALS, unscaled
-from tegro.wire import Level, MarketInfo, OrderInfo, OrderToSign, TradeInfo, bare, quoted
+from tegro.model import PRICE_DECIMALS
+from tegro.wire import Level, MarketInfo, OrderInfo, OrderToSign, TradeInfo
+from tegro_localnet.amounts import bare_units, quoted_units
 from tegro_localnet.markets import ListedMarket
 from tegro_localnet.orders import OrderRecord
 from tegro_localnet.switches import SwitchBoard
@@ -46,12 +47,9 @@ class Dialect:
 
     def book_side(self, listed: ListedMarket, levels: Iterable[tuple[int, int]]) -> list[Level] | None:
         """Return the levels of one side of a book, in the order in which they come (protocol 4.4)."""
-        write = bare if self._switches.now.depth_values == "numbers" else quoted
-        base = listed.market.base
-        views = [
-            Level(write(unscaled(price_e18, PRICE_DECIMALS)), write(base.from_wei(total_wei)))
-            for price_e18, total_wei in levels
-        ]
+        write = bare_units if self._switches.now.depth_values == "numbers" else quoted_units
+        decimals = listed.market.base.decimals
+        views = [Level(write(price_e18, PRICE_DECIMALS), write(total_wei, decimals)) for price_e18, total_wei in levels]
         return views or ([] if self._switches.now.empty_side == "list" else None)
 
     def book_time(self, now_ms: int) -> int:

@@ -120,7 +120,7 @@ class EventHub:
 
     def is_followed(self, *channels: str) -> bool:
         """Say whether anybody follows one of the channels: if not, an event need not even be worded."""
-        return any(channel.lower() in self._channels for channel in channels)
+        return bool(self._channels) and any(channel.lower() in self._channels for channel in channels)
 
     def publish(self, channels: Iterable[str], action: str, data: object) -> None:
         """Send one event to each subscriber of any of the channels, once."""

@@ -101,6 +101,11 @@ class LatencyRules:
         """Every rule, in the order in which they are tried."""
         return self._rules
 
+    @property
+    def has_request_rules(self) -> bool:
+        """Whether any request may be delayed now."""
+        return bool(self._of_requests)
+
     def set(self, rules: Sequence[Latency]) -> None:
         """Replace all rules.
 

@@ -5,7 +5,7 @@ import logging
 import random
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from types import TracebackType
@@ -17,8 +17,9 @@ from msgspec.structs import replace
 
 from tegro.model import Market
 from tegro_localnet.agents.crowd import Crowd
-from tegro_localnet.agents.fast_replay import FastReplay
+from tegro_localnet.agents.fast_replay import TRADERS, replay_on
 from tegro_localnet.agents.replay import Replay
+from tegro_localnet.agents.stage import SpotStage
 from tegro_localnet.agents.tape import TapeSummary, check_tape
 from tegro_localnet.announcer import Announcer
 from tegro_localnet.chain.accounts import OPERATOR_KEY, Sender
@@ -34,7 +35,7 @@ from tegro_localnet.chain.tokens import Faucet, TokenLedgerReader
 from tegro_localnet.chain_mirror import ChainMirror
 from tegro_localnet.clock import VenueClock, now_ms
 from tegro_localnet.conditions import Conditions
-from tegro_localnet.config import CHAIN_NAMES, LocalnetConfig
+from tegro_localnet.config import CHAIN_NAMES, LocalnetConfig, ReplayConfig
 from tegro_localnet.dialect import Dialect
 from tegro_localnet.engine.ledger import Ledger
 from tegro_localnet.errors import LocalnetError
@@ -60,9 +61,10 @@ from tegro_localnet.gateway.switch_control import SwitchRoutes
 from tegro_localnet.gateway.trading import TradingRoutes
 from tegro_localnet.info import LocalnetInfo, OtherChain, TokenInfo
 from tegro_localnet.intake import Intake
-from tegro_localnet.journal.folder import DataFolder, Manifest
-from tegro_localnet.journal.frames import Durability
-from tegro_localnet.journal.journal import Journal
+from tegro_localnet.journal.folder import Manifest, PerpetualOrigin
+from tegro_localnet.journal.perpetual import KeptPerpetual
+from tegro_localnet.journal.spot import KeptSpot
+from tegro_localnet.keeping import Keeping
 from tegro_localnet.listing import list_markets
 from tegro_localnet.perpetual.side import PerpetualSide
 from tegro_localnet.reorganisation import Reorganisation
@@ -108,7 +110,7 @@ class Localnet:
     switches : SwitchBoard
         What this venue does otherwise than by default; set from the start.
     perpetual : PerpetualSide or None
-        The perpetual venue; set from the start, None where there is none.
+        The perpetual venue; None where there is none.
     mirror : ChainMirror
         The venue's picture of balances and allowances.
     settlement : SettlementLoop
@@ -142,8 +144,8 @@ class Localnet:
         self.chains: Final[dict[int, Localnet]] = {self.config.chain_id: self}
         self.clock: Final[VenueClock] = VenueClock(clock_ms) if behind is None else behind.clock
         self._clock_ms = self.clock.now_ms
-        self._folder: Final = None if self.config.data is None else DataFolder(self.config.data)
-        manifest = None if self._folder is None else self._folder.manifest
+        self._keeping: Final = Keeping(self.config)
+        manifest = self._keeping.manifest
         self._seed = self._choose_seed(manifest)
         self._earlier_starts = 0 if manifest is None else manifest.starts
         self._stack = AsyncExitStack()
@@ -155,9 +157,8 @@ class Localnet:
         self.switches: Final[SwitchBoard] = SwitchBoard(self.config.switches) if behind is None else behind.switches
         self._dialect: Final = Dialect(self.switches)
         self._port: int = 0 if behind is None else behind._port  # noqa: SLF001 - of this class
-        self._durable: Callable[[], Awaitable[None]] | None = None
         self._stream: Final = StreamGateway(self.hub, self.switches)
-        self.perpetual: Final = self._build_perpetual()
+        self.perpetual: PerpetualSide | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -242,9 +243,9 @@ class Localnet:
 
     async def _start(self) -> None:
         config = self.config
-        tape = await asyncio.to_thread(check_tape, config.replay.path) if config.replay else None
+        tape, perpetual_tape = await _checked_tape(config.replay), await _checked_tape(config.perpetual_replay)
         listener = None if self._behind else self._bind()
-        self._take_folder()
+        self._keeping.take_folder(self._stack)
         node = None if config.rpc_url else await self._start_node()
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
         self._rpc = ChainRpc(node.url if node else str(config.rpc_url), session)
@@ -260,6 +261,7 @@ class Localnet:
         await self._recover()
         await self._reorganisation.begin()
         self.replay = None if tape is None else self._build_replay(tape)
+        self._open_perpetual(perpetual_tape)
         if listener is not None:
             self.gateway = await self._stack.enter_async_context(self._server(listener))
             if self.perpetual is not None:
@@ -275,7 +277,8 @@ class Localnet:
     async def _start_more_chains(self) -> None:
         for chain_id in self.config.more_chains:
             seed = (self._seed + chain_id) % 2**63
-            config = replace(self.config, chain_id=chain_id, more_chains=(), rpc_port=0, replay=None, seed=seed)
+            alone = {"more_chains": (), "rpc_port": 0, "replay": None, "perpetual_replay": None}
+            config = replace(self.config, chain_id=chain_id, seed=seed, **alone)
             other = Localnet(config, behind=self)
             self.chains[chain_id] = await self._stack.enter_async_context(other)
 
@@ -284,7 +287,7 @@ class Localnet:
             self.config.chain_id,
             host=self.config.host,
             port=self.config.rpc_port,
-            data=None if self._folder is None else self._folder.chain_path,
+            data=self._keeping.chain_path,
             durability=self.config.durability,
         )
         try:
@@ -297,18 +300,11 @@ class Localnet:
             return self.config.seed
         return secrets.randbits(63) if manifest is None else manifest.seed
 
-    def _take_folder(self) -> None:
-        if self._folder is not None:
-            self._folder.lock()
-            self._stack.callback(self._folder.release)
-            self._folder.require(self.config)
-            self._folder.count_start()
-
     async def _deployed(self, operator: Sender) -> Deployment:
         """Return the contracts: those of the data folder, or new ones."""
         config = self.config
         form = _exchange_form(config.switches)
-        manifest = None if self._folder is None else self._folder.manifest
+        manifest = self._keeping.manifest
         if manifest is not None:
             deployment = manifest.deployment
             if deployment.form != form or deployment.fee_bps != self._fee_bps:
@@ -318,8 +314,8 @@ class Localnet:
             return deployment
         tokens = [TokenSpec(token.symbol, token.name, token.decimals, token.kind) for token in config.tokens]
         deployment = await deploy(self._rpc, tokens, self._fee_bps, operator, form)
-        if self._folder is not None:
-            self._folder.save(
+        if self._keeping.folder is not None:
+            self._keeping.folder.save(
                 Manifest(
                     seed=self._seed,
                     chain_id=config.chain_id,
@@ -333,14 +329,11 @@ class Localnet:
 
     async def _recover(self) -> None:
         """Take up what the data folder holds, and what happened on the chain since that was written."""
-        if self._folder is None:
+        if self._keeping.folder is None:
             return
-        journal = Journal(self._folder.path, self.config.durability, self.config.snapshot_every)
-        journal.open(self.venue)
-        self._stack.callback(journal.close)
-        if self.config.durability is Durability.POWER:
-            self._durable = journal.durable
-            self._stream.hold_until(journal.durable)
+        self._keeping.keep(KeptSpot(self.venue), self._stack)
+        if self._keeping.must_wait:
+            self._stream.hold_until(self._keeping.durable)
         self.mirror.follow_for(self.venue)
         await self.settlement.recover()
         await self.mirror.catch_up()
@@ -387,31 +380,45 @@ class Localnet:
             self.venue, settler, self.mirror, config.settlement_interval_ms, SettlementFaults(self.faults)
         )
 
-    def _build_perpetual(self) -> PerpetualSide | None:
+    def _open_perpetual(self, tape: TapeSummary | None) -> None:
+        """Begin the perpetual venue, or take up what the data folder holds of it."""
         if self.config.perpetual is None or self._behind is not None:
-            return None
-        return PerpetualSide(
-            self.config.perpetual,
+            return
+        replay = self.config.perpetual_replay
+        if tape is not None and replay is not None and replay.speed is None:
+            self.clock.hold(tape.first_us // 1000)
+        now = PerpetualOrigin(start_ms=self._clock_ms(), config=self.config.perpetual)
+        origin = self._keeping.perpetual_origin(now)
+        side = self.perpetual = PerpetualSide(
+            origin.config,
             self._clock_ms,
             self._rng,
+            start_ms=origin.start_ms,
             faults=self.faults,
             latency=self.conditions.latency,
-            has_agents=self.config.agents,
         )
+        self._keeping.keep(KeptPerpetual(side.venue), self._stack)
+        if self._keeping.must_wait:
+            side.hold_until(self._keeping.durable)
+        if tape is not None and replay is not None:
+            side.play(replay, tape, self.clock)
+        elif self.config.agents:
+            side.let_agents_in()
 
     def _build_replay(self, tape: TapeSummary) -> Replay | None:
         config = self.config.replay
         if config is None:
             return None
         market_id = next(iter(self.markets.values())).id if config.market is None else self.markets[config.market].id
-        parts: dict[str, Any] = {
-            "tape": tape,
-            "listed": self._listing.markets[market_id],
-            "venue": self.venue,
-            "domain": self.deployment.domain,
-            "rng": self._rng("replay"),
-        }
-        return FastReplay(config, clock=self.clock, **parts) if config.speed is None else Replay(config, **parts)
+        stage = SpotStage(
+            self._listing.markets[market_id],
+            venue=self.venue,
+            domain=self.deployment.domain,
+            rng=self._rng("replay"),
+            equip=self._equip,
+            takers=TRADERS if config.speed is None else 1,
+        )
+        return replay_on(stage, config, tape, self.clock)
 
     def _doors(self, headers: HeaderLog) -> list[web.RouteDef]:
         """Return the endpoints that each chain has."""
@@ -451,7 +458,7 @@ class Localnet:
             headers=headers,
             switches=self.switches,
             pace=pace,
-            durable=self._durable,
+            durable=self._keeping.durable if self._keeping.must_wait else None,
         )
 
     def _run_background(self, node: NodeProcess | None) -> None:
@@ -461,7 +468,7 @@ class Localnet:
         if self.perpetual is not None:
             self._spawn("perpetual venue", self.perpetual.run())
         if self.replay is not None:
-            self._spawn("replay", self.replay.run(self._equip))
+            self._spawn("replay", self.replay.run())
         elif self.config.agents:
             crowd = Crowd(self.config, self._listing, self.venue, self.deployment.domain, self._rng("agents"))
             self._spawn("agents", crowd.run(self._equip))
@@ -521,6 +528,10 @@ class Localnet:
                 if chain is not self
             ),
         )
+
+
+async def _checked_tape(replay: ReplayConfig | None) -> TapeSummary | None:
+    return None if replay is None else await asyncio.to_thread(check_tape, replay.path)
 
 
 async def _adopt_node(rpc: ChainRpc, chain_id: int, operator: str) -> None:

@@ -1,14 +1,14 @@
 """Orders as the venue keeps them, and the indexes by which they are found."""
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from itertools import islice
 from typing import Final
 
 from msgspec import Struct
 
-from tegro.model import PRICE_DECIMALS, CancelCode, Market, OrderStatus, Side, unscaled
-from tegro.wire import CancelReason, OrderInfo, quoted
+from tegro.model import PRICE_DECIMALS, CancelCode, Market, OrderStatus, Side
+from tegro.wire import CancelReason, OrderInfo
+from tegro_localnet.amounts import quoted_units
 from tegro_localnet.signed_order import SignedOrder
 
 CANCEL_REASONS: Final = {
@@ -94,7 +94,8 @@ class OrderRecord(Struct, kw_only=True):
     def view(self) -> OrderInfo:
         """Return the order as the API shows it (protocol 4.12). `timestamp` is the time of placement."""
         market, order = self.market, self.order
-        price = unscaled(order.price_e18, PRICE_DECIMALS)
+        base_decimals = market.base.decimals
+        total_wei = market.quote_wei(order.price_e18, order.total_quantity_wei)
         return OrderInfo(
             order_id=self.order_id,
             order_hash=self.order_hash,
@@ -103,25 +104,23 @@ class OrderRecord(Struct, kw_only=True):
             base_currency=market.base.symbol,
             quote_currency=market.quote.symbol,
             contract_address=market.base.address,
-            quantity=quoted(market.base.from_wei(order.total_quantity_wei)),
-            quantity_filled=quoted(market.base.from_wei(self.filled_wei)),
-            quantity_pending=quoted(market.base.from_wei(self.pending_wei)),
-            price=quoted(price),
-            avg_price=quoted(self._average_price()),
-            price_precision=quoted(order.signed_price),
-            volume_precision=quoted(order.total_quantity_wei),
-            total=quoted(market.quote.from_wei(market.quote_wei(order.price_e18, order.total_quantity_wei))),
-            fee=quoted(0),
+            quantity=quoted_units(order.total_quantity_wei, base_decimals),
+            quantity_filled=quoted_units(self.filled_wei, base_decimals),
+            quantity_pending=quoted_units(self.pending_wei, base_decimals),
+            price=quoted_units(order.price_e18, PRICE_DECIMALS),
+            avg_price=quoted_units(self._average_price_e18(), PRICE_DECIMALS),
+            price_precision=quoted_units(order.signed_price),
+            volume_precision=quoted_units(order.total_quantity_wei),
+            total=quoted_units(total_wei, market.quote.decimals),
+            fee=quoted_units(0),
             status=self.status.value,
             cancel=CancelReason(reason=self.cancel_reason, code=self.cancel_code),
             timestamp=self.created_ms,
         )
 
-    def _average_price(self) -> Decimal:
+    def _average_price_e18(self) -> int:
         matched_wei = self.filled_wei + self.pending_wei
-        if matched_wei == 0:
-            return Decimal(0)
-        return unscaled(self.matched_value // matched_wei, PRICE_DECIMALS)
+        return self.matched_value // matched_wei if matched_wei else 0
 
 
 class OrderStore:

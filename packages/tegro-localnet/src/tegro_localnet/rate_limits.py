@@ -84,6 +84,11 @@ class RateLimiter:
         """What holds now."""
         return self._limits
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether anybody is limited now."""
+        return self._limits.per_address is not None or self._limits.per_wallet is not None
+
     def set(self, limits: RateLimits) -> None:
         """Replace the limits; everybody begins with a whole burst."""
         self._limits = limits

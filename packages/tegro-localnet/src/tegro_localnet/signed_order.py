@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Final
 
 from coincurve import PublicKey
-from Crypto.Hash import keccak
 from eth_abi.abi import encode
 from msgspec import Struct
+
+from tegro_localnet.keccak import keccak256
 
 _SECP256K1_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -28,11 +29,6 @@ ORDER_MEMBERS: Final = (
 """Name and type of each member of the newest order, in the order in which they are hashed (protocol 6.2)."""
 _PRICE_DECIMALS: Final = 18
 _CANCEL_TYPE: Final = b"CancelOrder(string[] orderIds,address user)"
-
-
-def keccak256(data: bytes) -> bytes:
-    """Return the Keccak-256 hash Ethereum uses (not SHA3-256)."""
-    return keccak.new(digest_bits=256, data=data).digest()
 
 
 class Domain(Struct, frozen=True, dict=True):

@@ -5,7 +5,9 @@ outside before it is written, because nobody else runs on the event loop until i
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import TracebackType
+from typing import Final
 
 from tegro_localnet.journal.commands import Command, Effect, Entry
 
@@ -43,16 +45,21 @@ class Steps:
         """Add to what came of the present step."""
         self._effects.append(effect)
 
-    @contextmanager
-    def step(self, command: Command) -> Iterator[None]:
+    def step(self, command: Command) -> AbstractContextManager[None]:
         """Do one step, or a part of the one that is under way."""
-        if self._at_ms is not None:
-            yield
-            return
+        return _Step(self, command) if self._at_ms is None else _PART
+
+    def begin(self) -> None:
+        """Stop the clock for a step."""
         self._at_ms = self._clock_ms()
+
+    def end(self, command: Command | None) -> None:
+        """Write down the step that was begun, with what came of it (None: it failed), and let the clock run again."""
         try:
-            yield
-            self._end(command, self._at_ms)
+            if command is not None:
+                self.count += 1
+                if self._write is not None:
+                    self._write(Entry(at_ms=self.now_ms(), command=command, effects=tuple(self._effects)))
         finally:
             self._at_ms = None
             self._effects = []
@@ -69,7 +76,24 @@ class Steps:
             self._at_ms = None
             self._effects = []
 
-    def _end(self, command: Command, at_ms: int) -> None:
-        self.count += 1
-        if self._write is not None:
-            self._write(Entry(at_ms=at_ms, command=command, effects=tuple(self._effects)))
+
+class _Step(AbstractContextManager[None]):
+    """One step. A class, because the manager of a generator takes three times as long and every order is a step."""
+
+    __slots__ = ("_command", "_steps")
+
+    def __init__(self, steps: Steps, command: Command) -> None:
+        self._steps = steps
+        self._command = command
+
+    def __enter__(self) -> None:
+        self._steps.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._steps.end(self._command if kind is None else None)
+
+
+_PART: Final = nullcontext()
+"""A part of a step: the outermost one does all."""

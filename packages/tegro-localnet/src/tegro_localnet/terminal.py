@@ -7,6 +7,7 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
+from tegro_localnet.chain.errors import ChainError
 from tegro_localnet.errors import LocalnetError
 
 OUT: Final = Console()
@@ -17,7 +18,7 @@ def complete(work: Coroutine[Any, Any, None]) -> None:
     """Run a command to its end; what stops it is one sentence and exit code 1, Ctrl-C is 130."""
     try:
         asyncio.run(work)
-    except LocalnetError as error:
+    except (LocalnetError, ChainError) as error:
         raise failure(str(error), 1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

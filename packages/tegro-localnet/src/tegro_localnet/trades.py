@@ -1,14 +1,14 @@
 """Matches as the venue keeps them, from the match to the chain's verdict."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal
 from itertools import islice
 from typing import Final
 
 from msgspec import UNSET, Struct
 
-from tegro.model import PRICE_DECIMALS, Side, TradeState, unscaled
-from tegro.wire import NumberLiteral, TradeInfo, bare, quoted
+from tegro.model import PRICE_DECIMALS, Side, TradeState
+from tegro.wire import NumberLiteral, TradeInfo
+from tegro_localnet.amounts import bare_units, quoted_units
 from tegro_localnet.orders import OrderRecord
 from tegro_localnet.switches import ReportPrice
 
@@ -57,43 +57,41 @@ class TradeRecord(Struct, kw_only=True):
 
     def rest_view(self, report_price: ReportPrice) -> TradeInfo:
         """Return the trade as REST shows it: amounts quoted (protocol 4.13)."""
-        view = self._view(report_price, quoted)
+        view = self._view(report_price, quoted_units)
         view.market_id = self.buy.market.id
         view.tx_hash = self.tx_hash
-        view.fee = bare(0)
+        view.fee = bare_units(0)
         return view
 
     def event_view(self, report_price: ReportPrice) -> TradeInfo:
         """Return the trade as events show it: bare numbers, two names in camelCase (protocol 8.5)."""
-        view = self._view(report_price, bare)
+        view = self._view(report_price, bare_units)
         view.market_id_camel = self.buy.market.id
         view.tx_hash_camel = self.tx_hash
         return view
 
-    def _view(self, report_price: ReportPrice, number: Callable[[Decimal], NumberLiteral]) -> TradeInfo:
+    def _view(self, report_price: ReportPrice, number: Callable[[int, int], NumberLiteral]) -> TradeInfo:
         is_resting = report_price is ReportPrice.RESTING
         market = self.buy.market
-        settled = unscaled(self.price_e18, PRICE_DECIMALS)
-        price = unscaled(self.resting_price_e18, PRICE_DECIMALS) if is_resting else settled
         return TradeInfo(
             id=self.trade_id,
             symbol=market.symbol,
-            price=number(price),
-            amount=number(market.base.from_wei(self.quantity_wei)),
+            price=number(self.resting_price_e18 if is_resting else self.price_e18, PRICE_DECIMALS),
+            amount=number(self.quantity_wei, market.base.decimals),
             state=self.state.value,
-            settled_price=number(settled) if is_resting else UNSET,
+            settled_price=number(self.price_e18, PRICE_DECIMALS) if is_resting else UNSET,
             timestamp=self.created_ms,
-            taker_fee=quoted(self._fee(self.taker.side)),
-            maker_fee=quoted(self._fee(self.maker.side)),
+            taker_fee=self._fee(self.taker.side),
+            maker_fee=self._fee(self.maker.side),
             is_buyer_maker=self.is_buyer_maker,
             taker=self.taker.order.maker,
             maker=self.maker.order.maker,
         )
 
-    def _fee(self, side: Side) -> Decimal:
+    def _fee(self, side: Side) -> NumberLiteral:
         market = self.buy.market
         received = market.base if side is Side.BUY else market.quote
-        return received.from_wei(self.fee_wei(side))
+        return quoted_units(self.fee_wei(side), received.decimals)
 
 
 class TradeStore:

@@ -4,7 +4,8 @@ from coincurve import PrivateKey
 from eth_utils.address import to_checksum_address
 from msgspec.structs import replace
 
-from tegro_localnet.signed_order import Domain, SignedOrder, cancel_digest, keccak256
+from tegro_localnet.keccak import keccak256
+from tegro_localnet.signed_order import Domain, SignedOrder, cancel_digest
 
 
 class LocalWallet:

@@ -21,7 +21,10 @@ from tegro_localnet.journal.frames import Durability
 from tegro_localnet.journal.journal import Journal
 from tegro_localnet.journal.offline import rebuild
 from tegro_localnet.journal.snapshot import take_snapshot
+from tegro_localnet.journal.spot import KeptSpot
 from tegro_localnet.localnet import Localnet
+from tegro_localnet.perpetual.config import PerpetualConfig
+from tegro_localnet.perpetual.engine.funding import FundingTerms
 from tegro_localnet.signed_order import SignedOrder
 
 
@@ -59,7 +62,7 @@ def journaled(folder: Any, path: Path, steps: int = 60, snapshot_every: int = 10
     """Return a venue that has traded with a journal in a new folder."""
     venue, _ = rebuild(copy_of(folder, path))
     journal = Journal(path, Durability.PROCESS, snapshot_every)
-    journal.open(venue)
+    journal.open(KeptSpot(venue))
     trade_at_random(venue, folder.wallets, steps)
     journal.close()
     return venue
@@ -126,8 +129,27 @@ def test_replay_names_the_first_difference(folder: Any, tmp_path: Path) -> None:
 
 def test_replay_of_something_else_is_refused(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["replay", str(tmp_path)])
-    assert (run.exit_code, run.stderr.count("\n")) == (1, 1)
+    assert (run.exit_code, run.stderr.count("\n")) == (2, 1)
     assert "holds no localnet" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            "--chain 31337 --chain 84532 --data x",
+            "one chain alone can be kept in a data folder; name one, or leave --data out",
+        ),
+        (
+            "--chain 31337 --chain 84532 --rpc-url http://127.0.0.1:1",
+            "one chain alone can use a node of its own; name one, or leave --rpc-url out",
+        ),
+        ("--chain 31337 --chain-id 8453", "name the chains with --chain or one with --chain-id, not with both"),
+    ],
+)
+def test_options_that_exclude_each_other_are_one_sentence(options: str, words: str) -> None:
+    run = CliRunner().invoke(app, options.split())
+    assert (run.exit_code, run.stderr) == (2, f"tegro localnet: {words}\n")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +159,10 @@ def test_replay_of_something_else_is_refused(tmp_path: Path) -> None:
         ({"seed": 12}, "was made with seed 11, not 12"),
         ({"fee_bps": 0}, "was made with fee_bps 7, not 0"),
         ({"markets": LocalnetConfig().markets[:1]}, "was made for other markets: WETH_USDC, WBTC_USDC, TEGRO_USDC"),
+        (
+            {"perpetual": PerpetualConfig(funding=FundingTerms(interval_ms=60_000))},
+            "was made with other settings of the perpetual venue",
+        ),
     ],
 )
 async def test_other_settings_are_refused(folder: Any, settings: dict[str, Any], words: str) -> None:

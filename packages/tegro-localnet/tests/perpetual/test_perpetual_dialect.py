@@ -16,7 +16,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tegro_localnet.perpetual.api_keys import LISTEN_KEY_MS, Credentials, KeyRing
+from tegro_localnet.perpetual.api_keys import LISTEN_KEY_MS, Credentials
+from tegro_localnet.perpetual.config import PerpetualConfig
+from tegro_localnet.perpetual.venue import PerpetualVenue
 
 SECRET = "tegro-local-secret"
 ORDER = "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=0.010"
@@ -267,9 +269,15 @@ async def test_a_user_stream_ends_with_its_key(client: Client, session: aiohttp.
 
 
 def test_listen_keys_live_an_hour_after_the_last_sign_of_life() -> None:
-    ring = KeyRing(random.Random(1))
-    key = ring.listen(1, 0)
-    ring.keep_listening(1, 1_000)
-    assert ring.expire(LISTEN_KEY_MS) == []
-    assert ring.expire(LISTEN_KEY_MS + 1_000) == [key]
-    assert ring.listen_key_of(1) is None
+    now_ms = 0
+    venue = PerpetualVenue(PerpetualConfig(), lambda: now_ms, random.Random(1))
+    account_id = venue.open_account(0).account_id
+    key = venue.listen(account_id)
+    now_ms = 1_000
+    assert venue.listen(account_id) == key
+    now_ms = LISTEN_KEY_MS
+    venue.pulse()
+    assert venue.keys.listen_key_of(account_id) == key
+    now_ms = LISTEN_KEY_MS + 1_000
+    venue.pulse()
+    assert venue.keys.listen_key_of(account_id) is None

@@ -10,8 +10,9 @@ from tegro.model import PRICE_DECIMALS, scaled
 from tegro_localnet.agents.agent import Agent, Equip, child_of
 from tegro_localnet.agents.decisions import MOMENTUM_STEPS, FairPrice, following, ladder, middle, taking
 from tegro_localnet.config import LocalnetConfig
+from tegro_localnet.keccak import keccak256
 from tegro_localnet.listing import Listing
-from tegro_localnet.signed_order import Domain, keccak256
+from tegro_localnet.signed_order import Domain
 from tegro_localnet.venue import Venue
 from tegro_localnet.wallet import LocalWallet
 

@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from tegro_localnet.chain.errors import ChainError, Reverted
 from tegro_localnet.chain.rpc import ChainRpc
 from tegro_localnet.chain.values import ContractCall, Receipt
-from tegro_localnet.signed_order import keccak256
+from tegro_localnet.keccak import keccak256
 
 # A TEST KEY that everybody knows. Whatever it owns on a real chain is lost at once.
 OPERATOR_KEY: Final = keccak256(b"tegro-localnet operator")

@@ -36,11 +36,19 @@ class _Reservation(Struct, gc=False):
     amount_wei: int
 
 
+class _Holdings(dict[tuple[str, str], Holding]):
+    """By wallet and token; zeros where nothing is known."""
+
+    def __missing__(self, pair: tuple[str, str]) -> Holding:
+        holding = self[pair] = Holding()
+        return holding
+
+
 class Ledger:
     """Holdings by wallet and token (lower-case addresses), and reservations by a key of the caller's choice."""
 
     def __init__(self) -> None:
-        self._holdings: dict[tuple[str, str], Holding] = {}
+        self._holdings = _Holdings()
         self._reservations: dict[str, _Reservation] = {}
         self._mirrored: dict[tuple[str, str], None] = {}
 
@@ -58,7 +66,7 @@ class Ledger:
 
     def mirror(self, wallet: str, token: str, balance_wei: int, allowance_wei: int) -> bool:
         """Take over what the chain says; returns whether the balance or the allowance fell."""
-        holding = self._holding(wallet, token)
+        holding = self._holdings[wallet, token]
         fell = balance_wei < holding.balance_wei or allowance_wei < holding.allowance_wei
         holding.balance_wei = balance_wei
         holding.allowance_wei = allowance_wei
@@ -67,12 +75,16 @@ class Ledger:
 
     def holding(self, wallet: str, token: str) -> Holding:
         """Return the position; zeros where nothing is known. The value is live: do not change it."""
-        return self._holding(wallet, token)
+        return self._holdings[wallet, token]
 
     def lack_for(self, wallet: str, token: str, amount_wei: int) -> Lack | None:
         """Say what is missing to reserve a further amount beside all that is reserved; None where nothing is."""
-        holding = self._holding(wallet, token)
-        return holding.lack_of(holding.reserved_wei + amount_wei)
+        holding = self._holdings[wallet, token]
+        needed_wei = holding.reserved_wei + amount_wei
+        # Said here because it is what nearly every order finds.
+        if holding.balance_wei >= needed_wei and holding.allowance_wei >= needed_wei:
+            return None
+        return holding.lack_of(needed_wei)
 
     def reserve(self, key: str, wallet: str, token: str, amount_wei: int) -> None:
         """Set the reservation of a key to an amount. Repeating it changes nothing; zero releases.
@@ -88,15 +100,15 @@ class Ledger:
         if amount_wei == 0:
             self.release(key)
             return
-        holding = self._holding(wallet, token)
+        holding = self._holdings[wallet, token]
         reservation = self._reservations.get(key)
-        if reservation is not None and reservation.holding is holding:
-            holding.reserved_wei += amount_wei - reservation.amount_wei
-            reservation.amount_wei = amount_wei
+        if reservation is None:
+            self._reservations[key] = _Reservation(holding, amount_wei)
+            holding.reserved_wei += amount_wei
             return
-        self.release(key)
-        self._reservations[key] = _Reservation(holding, amount_wei)
+        reservation.holding.reserved_wei -= reservation.amount_wei
         holding.reserved_wei += amount_wei
+        reservation.holding, reservation.amount_wei = holding, amount_wei
 
     def release(self, key: str) -> int:
         """End the reservation of a key and return its amount; zero where there is none."""
@@ -105,9 +117,3 @@ class Ledger:
             return 0
         reservation.holding.reserved_wei -= reservation.amount_wei
         return reservation.amount_wei
-
-    def _holding(self, wallet: str, token: str) -> Holding:
-        holding = self._holdings.get((wallet, token))
-        if holding is None:
-            holding = self._holdings[wallet, token] = Holding()
-        return holding

@@ -31,15 +31,19 @@ def match(book: OrderBook, side: Side, price_e18: int, quantity_wei: int) -> Mat
 
     Orders of one wallet may trade with each other: Tegro's own programs do so on purpose (protocol 5.2).
     """
+    takes_asks = side is Side.BUY
+    others = book.opposite(side)
+    ranks, levels = others.ranks, others.levels
+    # The rank of the worst price that is still good enough: that of the limit itself.
+    least_rank = price_e18 * others.sign
+    if not ranks or ranks[-1] < least_rank:
+        return MatchResult((), quantity_wei)
     fills: list[Fill] = []
     remaining_wei = quantity_wei
-    opposite = side.opposite
-    while remaining_wei > 0:
-        resting = book.best(opposite)
-        if resting is None or not crosses(side, price_e18, resting.price_e18):
-            break
+    while remaining_wei > 0 and ranks and ranks[-1] >= least_rank:
+        resting = next(iter(levels[ranks[-1]].orders.values()))
         filled_wei = min(remaining_wei, resting.quantity_wei)
-        sell_price_e18 = resting.price_e18 if side is Side.BUY else price_e18
+        sell_price_e18 = resting.price_e18 if takes_asks else price_e18
         fills.append(Fill(resting.order_id, filled_wei, sell_price_e18, resting.price_e18))
         book.reduce(resting, filled_wei)
         remaining_wei -= filled_wei

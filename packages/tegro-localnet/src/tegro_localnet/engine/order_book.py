@@ -24,7 +24,7 @@ class _Level(Struct):
     orders: dict[str, RestingOrder] = field(default_factory=dict)
 
 
-class _BookSide:
+class BookSide:
     """The levels of one side, by rank: the better the price, the higher its rank. The rank is the price, or minus it.
 
     A sorted list and a dictionary: trade happens near the end of the list, where a change moves few of its members.
@@ -56,8 +56,8 @@ class OrderBook:
     """Two sides of sorted price levels; within a level the order that came first trades first."""
 
     def __init__(self) -> None:
-        self._bids = _BookSide(1)
-        self._asks = _BookSide(-1)
+        self._bids = BookSide(1)
+        self._asks = BookSide(-1)
         self._orders: dict[str, RestingOrder] = {}
 
     def __contains__(self, order_id: str) -> bool:
@@ -138,6 +138,10 @@ class OrderBook:
         for rank in reversed(own.ranks):
             yield from own.levels[rank].orders.values()
 
-    def _side(self, side: Side) -> _BookSide:
+    def opposite(self, side: Side) -> BookSide:
+        """Return the levels that orders of one side trade with. They are live: do not change them."""
+        return self._asks if side is Side.BUY else self._bids
+
+    def _side(self, side: Side) -> BookSide:
         # Two attributes and no dictionary: the hash of an enum member is computed in Python.
         return self._bids if side is Side.BUY else self._asks

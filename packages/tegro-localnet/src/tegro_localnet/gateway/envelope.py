@@ -14,13 +14,17 @@ _OK: Final = 200
 
 
 class Enveloping:
-    """The middleware that gives answers of the exchange's paths the form that the switches want."""
+    """The layer that gives answers of the exchange's paths the form that the switches want."""
 
     def __init__(self, switches: SwitchBoard) -> None:
         self._switches = switches
 
-    @web.middleware
-    async def form(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    def has_work(self) -> bool:
+        """Say whether any answer has another form than the handlers give it."""
+        now = self._switches.now
+        return now.envelope == "wrapped" or now.error_body == "message"
+
+    async def meet(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request in the wanted form. Localnet's own paths have one form only."""
         reply = await handler(request)
         body = reply.body if isinstance(reply, web.Response) else None

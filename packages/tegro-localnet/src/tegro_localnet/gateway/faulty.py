@@ -16,7 +16,7 @@ _EXCHANGE_PATHS: Final = ("/api/", fault_answers.PATHS)
 
 
 class FaultyRequests:
-    """The middleware that lets requests fail as the board says."""
+    """The layer that lets requests fail as the board says."""
 
     def __init__(self, board: FaultBoard) -> None:
         self._board = board
@@ -25,10 +25,13 @@ class FaultyRequests:
         """Drop the requests that wait, unheard; called when the server stops."""
         self._board.close()
 
-    @web.middleware
+    def has_work(self) -> bool:
+        """Say whether any request may fail now."""
+        return self._board.has_request_faults
+
     async def meet(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request as the venue does, or as a fault will have it. Localnet's own paths never fail."""
-        if not self._board.has_request_faults or not request.path.startswith(_EXCHANGE_PATHS):
+        if not request.path.startswith(_EXCHANGE_PATHS):
             return await handler(request)
         # The body is read first: a held request must not need its client any more.
         wallet = await wallet_of(request)

@@ -5,8 +5,6 @@ from typing import Final
 
 from aiohttp import web
 
-from tegro_localnet.gateway.replies import Handler
-
 _EXCHANGE_PATHS: Final = "/api/"
 _MOST: Final = 1000
 """Different pairs of name and value that are counted."""
@@ -37,6 +35,8 @@ class HeaderLog:
 
     def __init__(self) -> None:
         self._seen: Counter[tuple[str, str]] = Counter()
+        self._skipped: set[bytes] = set()
+        """Usual names, in the spellings that came."""
 
     def seen(self) -> dict[str, dict[str, int]]:
         """Return how many requests came with a header: by its name in lower case, then by its value."""
@@ -45,13 +45,18 @@ class HeaderLog:
             found.setdefault(name, {})[value] = count
         return found
 
-    @web.middleware
-    async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count the headers of a request, and go on with it."""
-        if request.path.startswith(_EXCHANGE_PATHS):
-            for name, value in request.headers.items():
-                pair = (name.lower(), value)
-                is_own = pair[0] not in _USUAL and not pair[0].startswith("sec-")
-                if is_own and (pair in self._seen or len(self._seen) < _MOST):
-                    self._seen[pair] += 1
-        return await handler(request)
+    def note(self, request: web.Request) -> None:
+        """Count the headers of a request."""
+        if not request.path.startswith(_EXCHANGE_PATHS):
+            return
+        for spelling, value in request.raw_headers:
+            if spelling in self._skipped:
+                continue
+            name = spelling.decode(errors="replace").lower()
+            if name in _USUAL or name.startswith("sec-"):
+                if len(self._skipped) < _MOST:
+                    self._skipped.add(spelling)
+                continue
+            pair = (name, value.decode(errors="replace"))
+            if pair in self._seen or len(self._seen) < _MOST:
+                self._seen[pair] += 1

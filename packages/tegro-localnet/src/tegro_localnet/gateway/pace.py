@@ -19,7 +19,7 @@ _NS: Final = 10**9
 
 
 class Pace:
-    """The middleware of rate limits and latency. Localnet's own paths know neither.
+    """The layer of rate limits and latency. Localnet's own paths know neither.
 
     Parameters
     ----------
@@ -38,7 +38,10 @@ class Pace:
         self._latency = latency
         self._clock_ns = clock_ns
 
-    @web.middleware
+    def has_work(self) -> bool:
+        """Say whether anybody is limited or delayed."""
+        return self._limiter.has_limits or self._latency.has_request_rules
+
     async def meet(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse a request that comes too early; answer the others after their time."""
         if not request.path.startswith(_EXCHANGE_PATHS):

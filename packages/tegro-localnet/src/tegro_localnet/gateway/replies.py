@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tegro.wire import encode
 from tegro_localnet.chain.errors import ChainError
+from tegro_localnet.errors import LocalnetError
 from tegro_localnet.refusal import Refused
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer({"error": str(refusal)}, 400)
     except web.HTTPException as problem:
         return answer({"error": f"{request.method} {request.path}: {problem.reason}"}, problem.status)
-    except ChainError as error:
+    except (ChainError, LocalnetError) as error:
         return answer({"error": str(error)}, 503)
     except Exception as error:  # noqa: BLE001 - the last resort: a client gets an answer, the log the cause
         if isinstance(error, ConnectionError) and request.transport is None:

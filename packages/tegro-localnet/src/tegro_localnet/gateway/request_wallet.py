@@ -26,7 +26,7 @@ async def wallet_of(request: web.Request) -> str | None:
 
     On the perpetual paths, the API key stands for the wallet.
     """
-    body = await request.read() if request.can_read_body else b""
+    body = await request.read() if request.body_exists else b""
     if request.path.startswith(PERPETUAL_PATHS):
         return request.headers.get(KEY_HEADER, "").lower() or None
     wallet: str | None = request.match_info.get("wallet")

@@ -13,9 +13,18 @@ from msgspec.structs import replace
 from tegro_localnet.chain.deployment import Deployment
 from tegro_localnet.config import LocalnetConfig, MarketConfig
 from tegro_localnet.errors import LocalnetError
+from tegro_localnet.perpetual.config import PerpetualConfig
 
 _FORMAT: Final = 1
 _LEFT_BY_A_BROKEN_START: Final = frozenset({"lock", "chain", "chain.lock", "manifest.tmp"})
+
+
+class PerpetualOrigin(Struct, frozen=True, kw_only=True):
+    """How a perpetual venue began: what its journal is to be run again from."""
+
+    start_ms: int
+    """Unix milliseconds."""
+    config: PerpetualConfig
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -30,6 +39,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     min_order_value: Decimal
     markets: tuple[MarketConfig, ...]
     deployment: Deployment
+    perpetual: PerpetualOrigin | None = None
+    """None where no perpetual venue was ever started on the folder."""
 
     def config(self) -> LocalnetConfig:
         """Return the settings of a localnet with these markets, as far as the engine depends on them."""
@@ -114,6 +125,10 @@ class DataFolder:
             raise LocalnetError(f"{self.path} was made for other markets: {markets}; choose another data folder")
         if config.seed is not None:
             self._require_same("seed", manifest.seed, config.seed)
+        origin = manifest.perpetual
+        if origin is not None and config.perpetual is not None and origin.config != config.perpetual:
+            message = f"{self.path} was made with other settings of the perpetual venue; choose another data folder"
+            raise LocalnetError(message)
 
     def save(self, manifest: Manifest) -> None:
         """Write whose the folder is."""
@@ -129,6 +144,14 @@ class DataFolder:
         """Note that a localnet starts again on the folder."""
         if self.manifest is not None:
             self.save(replace(self.manifest, starts=self.manifest.starts + 1))
+
+    def perpetual_origin(self, now: PerpetualOrigin) -> PerpetualOrigin:
+        """Return how the perpetual venue began; one that begins now is noted."""
+        if self.manifest is not None and self.manifest.perpetual is not None:
+            return self.manifest.perpetual
+        if self.manifest is not None:
+            self.save(replace(self.manifest, perpetual=now))
+        return now
 
     def _require_same(self, name: str, had: object, wanted: object) -> None:
         if had != wanted:

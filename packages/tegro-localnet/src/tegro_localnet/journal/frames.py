@@ -62,8 +62,8 @@ class FrameWriter:
         LocalnetError
             If it cannot be written. No later record is taken then: the file would have a hole.
         """
-        length = _LENGTH.pack(len(record))
-        self._write(length + _LENGTH.pack(zlib.crc32(length)) + _LENGTH.pack(zlib.crc32(record)) + record)
+        length_check = zlib.crc32(_LENGTH.pack(len(record)))
+        self._write(_HEAD.pack(len(record), length_check, zlib.crc32(record)) + record)
 
     def sync(self) -> None:
         """Wait until the disk has what was written."""

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from tegro_localnet.agents.replay import ReplayProgress
 from tegro_localnet.gateway.state import CandleView, MarketView
 from tegro_localnet.openapi.operation import Operation, Parameter, whole
 from tegro_localnet.perpetual.gateway.control import ApiKeyBody, ApiKeyReply, DepositBody, FundingBody, IndexBody
@@ -50,6 +51,13 @@ PERPETUAL_OPERATIONS: Final = (
         tag="perpetual",
         summary="Cut every WebSocket of the perpetual venue",
         reply=dict[str, int],
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ROOT}/replay",
+        tag="perpetual",
+        summary="Show how far a replay of recorded trades on a contract has come; null where there is none",
+        reply=ReplayProgress | None,
     ),
     Operation(
         method="GET",

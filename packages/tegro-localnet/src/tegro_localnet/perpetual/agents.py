@@ -5,14 +5,7 @@ import random
 from typing import Final
 
 from tegro.model import Side
-from tegro_localnet.perpetual.engine.commands import (
-    CancelAll,
-    OpenAccount,
-    PlaceOrder,
-    SetIndex,
-    SetLeverage,
-    Transfer,
-)
+from tegro_localnet.perpetual.engine.commands import CancelAll, PlaceOrder, SetIndex, SetLeverage
 from tegro_localnet.perpetual.engine.contract import Contract
 from tegro_localnet.perpetual.engine.rejection import Rejected
 from tegro_localnet.perpetual.engine.terms import OrderType
@@ -35,6 +28,8 @@ _LEVERAGE: Final = 5
 class PerpetualCrowd:
     """The agents. What they decide follows from the generator; only when is the clock's.
 
+    Where the venue was taken up again, so are their accounts.
+
     Attributes
     ----------
     maker_id, taker_id : int
@@ -45,8 +40,8 @@ class PerpetualCrowd:
         self._venue: Final = venue
         self._maker_rng: Final = random.Random(rng.getrandbits(64))  # noqa: S311 - test traders, nothing secret
         self._taker_rng: Final = random.Random(rng.getrandbits(64))  # noqa: S311 - the same
-        self.maker_id: Final = self._open()
-        self.taker_id: Final = self._open()
+        self.maker_id: Final = self._open("market maker")
+        self.taker_id: Final = self._open("taker")
 
     async def run(self) -> None:
         """Trade until cancelled."""
@@ -67,7 +62,7 @@ class PerpetualCrowd:
                 away_parts = _HALF_SPREAD_PARTS + level * _LEVEL_GAP_PARTS
                 for side, sign in ((Side.BUY, -1), (Side.SELL, 1)):
                     price_e18 = _on_tick(contract, index_e18 * (_PARTS + sign * away_parts) // _PARTS)
-                    quantity_e8 = _worth(contract, price_e18, self._maker_rng.randint(*_LADDER_VALUES))
+                    quantity_e8 = worth_e8(contract, price_e18, self._maker_rng.randint(*_LADDER_VALUES))
                     self._place(self.maker_id, contract, side, quantity_e8, price_e18)
 
     def take(self) -> None:
@@ -75,15 +70,13 @@ class PerpetualCrowd:
         market = self._taker_rng.choice(list(self._venue.state.markets.values()))
         side = self._taker_rng.choice((Side.BUY, Side.SELL))
         value = self._taker_rng.randint(*_TAKER_VALUES)
-        quantity_e8 = _worth(market.contract, market.mark_e18, value)
+        quantity_e8 = worth_e8(market.contract, market.mark_e18, value)
         self._place(self.taker_id, market.contract, side, quantity_e8, None)
 
-    def _open(self) -> int:
-        venue = self._venue
-        account_id: int = venue.apply(OpenAccount())
-        venue.apply(Transfer(account_id=account_id, amount_e8=_STOCK_E8))
-        for symbol in venue.state.markets:
-            venue.apply(SetLeverage(account_id=account_id, symbol=symbol, leverage=_LEVERAGE))
+    def _open(self, role: str) -> int:
+        account_id, is_new = self._venue.account_for(role, _STOCK_E8)
+        for symbol in self._venue.state.markets if is_new else ():
+            self._venue.apply(SetLeverage(account_id=account_id, symbol=symbol, leverage=_LEVERAGE))
         return account_id
 
     def _step(self) -> int:
@@ -119,7 +112,7 @@ def _on_tick(contract: Contract, price_e18: int) -> int:
     return price_e18 // contract.tick_e18 * contract.tick_e18
 
 
-def _worth(contract: Contract, price_e18: int, value: int) -> int:
+def worth_e8(contract: Contract, price_e18: int, value: int) -> int:
     """Return the quantity, in whole steps, that is worth about a value in whole USDT."""
     quantity_e8 = value * E8 * E18 // price_e18 // contract.step_e8 * contract.step_e8
     return max(quantity_e8, contract.step_e8)

@@ -29,10 +29,11 @@ INTERVALS_SECS: Final = {
     "1w": 604_800,
     "1M": MONTH_SECS,
 }
+_SHORTEST: Final = "1s"
 _MONTH_PROBE_SECS: Final = 32 * 86_400
 
 
-class Candle(Struct, kw_only=True):
+class Candle(Struct, kw_only=True, array_like=True):
     """What happened in one interval. Prices are scaled by 10^18; amounts count 10^-8."""
 
     open_ms: int
@@ -77,22 +78,34 @@ class CandleSeries:
 
     def record(self, sample: Sample) -> None:
         """Count a sample in the candle of its time, of each interval."""
+        piece = _flat(_SHORTEST, opening_ms(_SHORTEST, sample.time_ms), sample.price_e18)
+        piece.base_e8, piece.quote_e8, piece.count = sample.base_e8, sample.quote_e8, 1
+        piece.first_id = piece.last_id = sample.trade_id
+        if sample.is_taker_buy:
+            piece.taker_buy_base_e8, piece.taker_buy_quote_e8 = sample.base_e8, sample.quote_e8
+        self.absorb(piece)
+
+    def absorb(self, piece: Candle) -> None:
+        """Count what happened in (a part of) a second, after everything that was counted before."""
         for interval, candles in self._candles.items():
-            open_ms = opening_ms(interval, sample.time_ms)
+            open_ms = opening_ms(interval, piece.open_ms)
             candle: Candle | None = candles.get(open_ms)
             if candle is None:
-                candle = candles[open_ms] = _flat(interval, open_ms, sample.price_e18)
-                candle.first_id = sample.trade_id
-            candle.high_e18 = max(candle.high_e18, sample.price_e18)
-            candle.low_e18 = min(candle.low_e18, sample.price_e18)
-            candle.close_e18 = sample.price_e18
-            candle.base_e8 += sample.base_e8
-            candle.quote_e8 += sample.quote_e8
-            candle.count += 1
-            candle.last_id = sample.trade_id
-            if sample.is_taker_buy:
-                candle.taker_buy_base_e8 += sample.base_e8
-                candle.taker_buy_quote_e8 += sample.quote_e8
+                candle = candles[open_ms] = _flat(interval, open_ms, piece.open_e18)
+                candle.first_id = piece.first_id
+            candle.high_e18 = max(candle.high_e18, piece.high_e18)
+            candle.low_e18 = min(candle.low_e18, piece.low_e18)
+            candle.close_e18 = piece.close_e18
+            candle.base_e8 += piece.base_e8
+            candle.quote_e8 += piece.quote_e8
+            candle.count += piece.count
+            candle.last_id = piece.last_id
+            candle.taker_buy_base_e8 += piece.taker_buy_base_e8
+            candle.taker_buy_quote_e8 += piece.taker_buy_quote_e8
+
+    def seconds(self) -> tuple[Candle, ...]:
+        """Return the candles of single seconds, oldest first: all others follow from them by `absorb`."""
+        return tuple(self._candles[_SHORTEST].values())
 
     def at(self, interval: str, time_ms: int) -> Candle:
         """Return the candle of a moment."""

@@ -1,8 +1,9 @@
 """Numbers as the dialect writes and reads them: plain decimal text (perpetual dialect 1.6)."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from tegro.model import scaled
+from tegro.wire import is_decimal
 from tegro_localnet.perpetual.engine.contract import Contract
 from tegro_localnet.perpetual.engine.rejection import Rejected
 from tegro_localnet.perpetual.engine.units import nearest_div
@@ -36,12 +37,9 @@ def read_number(text: str, name: str, decimals: int) -> int:
     Rejected
         If it is no number (-1102), too large (-1100), or finer than that (-1111).
     """
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
+    if not is_decimal(text):
         raise Rejected(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+    value = Decimal(text)
     if abs(value.adjusted()) > 30:
         raise Rejected(-1100, f"Illegal characters found in parameter '{name}'.")
     try:

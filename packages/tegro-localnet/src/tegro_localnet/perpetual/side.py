@@ -2,16 +2,23 @@
 
 import random
 from asyncio import TaskGroup
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
 
+from tegro_localnet.agents.fast_replay import TRADERS, replay_on
+from tegro_localnet.agents.replay import Replay
+from tegro_localnet.agents.tape import TapeSummary
+from tegro_localnet.clock import VenueClock
+from tegro_localnet.config import ReplayConfig
+from tegro_localnet.errors import LocalnetError
 from tegro_localnet.faults import FaultBoard
 from tegro_localnet.latency import LatencyRules
 from tegro_localnet.perpetual.agents import PerpetualCrowd
 from tegro_localnet.perpetual.config import PerpetualConfig
 from tegro_localnet.perpetual.gateway.doors import PerpetualDoors
+from tegro_localnet.perpetual.stage import PerpetualStage
 from tegro_localnet.perpetual.venue import PerpetualVenue
 
 
@@ -22,6 +29,8 @@ class PerpetualSide:
     ----------
     config
         What is traded and how it is funded.
+    start_ms
+        When the venue's life began, in Unix milliseconds.
     clock_ms
         The time in Unix milliseconds.
     rng_of
@@ -30,13 +39,13 @@ class PerpetualSide:
         What goes wrong with frames of the streams.
     latency
         How long frames of the streams take.
-    has_agents
-        Whether test traders keep it alive.
 
     Attributes
     ----------
     venue : PerpetualVenue
         Accounts, orders and positions, for tests that look inside.
+    replay : Replay or None
+        The recorded trades that drive a contract, with their progress; None where there are none.
     """
 
     def __init__(
@@ -45,13 +54,43 @@ class PerpetualSide:
         clock_ms: Callable[[], int],
         rng_of: Callable[[str], random.Random],
         *,
+        start_ms: int,
         faults: FaultBoard,
         latency: LatencyRules,
-        has_agents: bool,
     ) -> None:
-        self.venue: Final = PerpetualVenue(config, clock_ms, rng_of("perpetual keys"), faults, latency)
-        self._doors: Final = PerpetualDoors(self.venue)
-        self._crowd: Final = PerpetualCrowd(self.venue, rng_of("perpetual agents")) if has_agents else None
+        keys = rng_of("perpetual keys")
+        self.venue: Final = PerpetualVenue(config, clock_ms, keys, faults, latency, start_ms=start_ms)
+        self.replay: Replay | None = None
+        self._doors: Final = PerpetualDoors(self.venue, lambda: self.replay)
+        self._rng_of: Final = rng_of
+        self._crowd: PerpetualCrowd | None = None
+
+    def let_agents_in(self) -> None:
+        """Let test traders keep the venue alive, once it is where it was left."""
+        self._crowd = PerpetualCrowd(self.venue, self._rng_of("perpetual agents"))
+
+    def play(self, config: ReplayConfig, tape: TapeSummary, clock: VenueClock) -> None:
+        """Let recorded trades drive a contract, in place of the agents.
+
+        Raises
+        ------
+        LocalnetError
+            If the tape is to be played at its own time, and the venue has been at a later one.
+        """
+        state = self.venue.state
+        if config.speed is None and state.now_ms > tape.first_us // 1000:
+            message = (
+                f"{config.path} begins before the time that the perpetual venue of this data folder has reached; "
+                "start without it, with a number as speed, or with another data folder"
+            )
+            raise LocalnetError(message)
+        symbol = config.market or next(iter(state.markets))
+        stage = PerpetualStage(self.venue, symbol, takers=TRADERS if config.speed is None else 1)
+        self.replay = replay_on(stage, config, tape, clock)
+
+    def hold_until(self, durable: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `durable` before each frame of a stream, so that it tells of nothing that could be lost."""
+        self._doors.sockets.hold_until(durable)
 
     def routes(self) -> list[web.RouteDef]:
         """Return all endpoints."""
@@ -71,3 +110,5 @@ class PerpetualSide:
             group.create_task(self.venue.run())
             if self._crowd is not None:
                 group.create_task(self._crowd.run())
+            if self.replay is not None:
+                group.create_task(self.replay.run())

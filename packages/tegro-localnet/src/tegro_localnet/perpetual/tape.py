@@ -27,6 +27,11 @@ class MarketTape:
         self.premiums: Final = CandleSeries(0)
         self.update_id = 1
 
+    @property
+    def series(self) -> dict[str, CandleSeries]:
+        """The four series by name."""
+        return {"trades": self.trades, "marks": self.marks, "indexes": self.indexes, "premiums": self.premiums}
+
     def record_trade(self, trade: Trade) -> None:
         """Count a trade."""
         sample = Sample(

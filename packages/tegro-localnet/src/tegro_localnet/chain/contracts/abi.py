@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tegro_localnet.chain.errors import ChainError
 from tegro_localnet.chain.values import Log
-from tegro_localnet.signed_order import keccak256
+from tegro_localnet.keccak import keccak256
 
 
 class Parameter(Struct, frozen=True):

@@ -57,6 +57,8 @@ feeAmount: public(uint16)
 feeRecipient: public(address)
 # 0: never seen, 1: finished, otherwise what remains of the order plus 1.
 remaining: public(HashMap[bytes32, uint256])
+# What a token said of its decimals plus 1; 0: never asked. A token keeps its decimals, and each question is a call.
+known_decimals: HashMap[address, uint256]
 
 
 @deploy
@@ -158,14 +160,16 @@ def _consume(order_hash: bytes32, total_quantity: uint256, matched_amount: uint2
 @internal
 def _exchange(buy: Order, sell: Order, matched_amount: uint256, buy_hash: bytes32, sell_hash: bytes32):
     # The lower of the two limits is always the sell order's, because the buy price was found not to be lower.
-    base_decimals: uint256 = convert(staticcall IDecimals(sell.baseToken).decimals(), uint256)
-    quote_decimals: uint256 = convert(staticcall IDecimals(sell.quoteToken).decimals(), uint256)
+    base_decimals: uint256 = self._decimals_of(sell.baseToken)
+    quote_decimals: uint256 = self._decimals_of(sell.quoteToken)
     price_decimals: uint256 = quote_decimals if PRICES_IN_QUOTE_UNITS else PRICE_DECIMALS
     total_price: uint256 = sell.price * matched_amount // 10 ** (price_decimals + base_decimals - quote_decimals)
     assert total_price > 0, "Total price needs to be greater than 0"
 
-    self._pay(sell.baseToken, sell.maker, buy.maker, matched_amount)
-    self._pay(sell.quoteToken, buy.maker, sell.maker, total_price)
+    fee_bps: uint256 = convert(self.feeAmount, uint256)
+    fee_recipient: address = self.feeRecipient
+    self._pay(sell.baseToken, sell.maker, buy.maker, matched_amount, fee_bps, fee_recipient)
+    self._pay(sell.quoteToken, buy.maker, sell.maker, total_price, fee_bps, fee_recipient)
     log TradeSettled(
         baseToken=sell.baseToken,
         quoteToken=sell.quoteToken,
@@ -178,9 +182,20 @@ def _exchange(buy: Order, sell: Order, matched_amount: uint256, buy_hash: bytes3
 
 
 @internal
-def _pay(token: address, payer: address, receiver: address, amount: uint256):
-    fee: uint256 = amount * convert(self.feeAmount, uint256) // BASIS_POINTS
+def _decimals_of(token: address) -> uint256:
+    known: uint256 = self.known_decimals[token]
+    if known == 0:
+        known = convert(staticcall IDecimals(token).decimals(), uint256) + 1
+        self.known_decimals[token] = known
+    return known - 1
+
+
+@internal
+def _pay(
+    token: address, payer: address, receiver: address, amount: uint256, fee_bps: uint256, fee_recipient: address
+):
+    fee: uint256 = amount * fee_bps // BASIS_POINTS
     # Tokens that answer nothing at all count as content, as with SafeERC20.
     assert extcall IERC20(token).transferFrom(payer, receiver, amount - fee, default_return_value=True)
     if fee > 0:
-        assert extcall IERC20(token).transferFrom(payer, self.feeRecipient, fee, default_return_value=True)
+        assert extcall IERC20(token).transferFrom(payer, fee_recipient, fee, default_return_value=True)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tegro_localnet.chain.node.methods import Methods
 from tegro_localnet.chain.node.refusals import RpcRefusal, invalid_request, unreadable
+from tegro_localnet.errors import LocalnetError
 
 _LARGEST_BODY_BYTES: Final = 32 * 1024 * 1024
 _INTERNAL_ERROR: Final = -32603
@@ -60,6 +61,10 @@ def _answer_one(methods: Methods, request: object) -> dict[str, Any]:
         return {"jsonrpc": "2.0", "id": identity, "result": methods.run(method, arguments)}
     except RpcRefusal as refusal:
         return _error(identity, refusal)
+    except LocalnetError as error:
+        # A sentence for a person, such as that the disk is full.
+        _log.error("%s failed: %s", method, error)
+        return _error(identity, RpcRefusal(_INTERNAL_ERROR, str(error)))
     except Exception as error:  # noqa: BLE001 - a node answers whatever happens; what happened goes to the log
         _log.exception("%s failed", method)
         return _error(identity, RpcRefusal(_INTERNAL_ERROR, f"internal error: {type(error).__name__}"))

@@ -57,10 +57,14 @@ class Account(Struct, kw_only=True):
         return found
 
     def position(self, symbol: str, side: PositionSide) -> Position:
-        """Return a position, made on first use."""
+        """Return a position, made on first use.
+
+        They are kept in the order of their names, whoever asked first: what happens must not depend on who looks.
+        """
         found = self.positions.get((symbol, side))
         if found is None:
-            found = self.positions[symbol, side] = Position(symbol=symbol, side=side)
+            found = Position(symbol=symbol, side=side)
+            self.positions = dict(sorted([*self.positions.items(), ((symbol, side), found)]))
         return found
 
     def held(self) -> Iterator[Position]:

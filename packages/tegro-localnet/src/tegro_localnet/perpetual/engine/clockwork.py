@@ -21,15 +21,13 @@ class Clockwork:
         self._state: Final = state
         self._trading: Final = trading
         self._liquidator: Final = liquidator
-        self._sampled_ms = state.now_ms
-        self._premium_ms = state.now_ms
 
     def tick(self, _: Tick) -> None:
         """Let everything happen that is due."""
         state = self._state
         self._trading.expire_due()
-        is_sample_due = state.now_ms - self._sampled_ms >= mark.SAMPLE_MS
-        is_premium_due = state.now_ms - self._premium_ms >= funding.SAMPLE_MS
+        is_sample_due = state.now_ms - state.sampled_ms >= mark.SAMPLE_MS
+        is_premium_due = state.now_ms - state.premium_ms >= funding.SAMPLE_MS
         for market in state.markets.values():
             if is_sample_due:
                 market.prices.sample(market.mid_e18())
@@ -38,8 +36,8 @@ class Clockwork:
             self._reprice(market)
             if state.now_ms >= market.next_funding_ms:
                 self._settle(market)
-        self._sampled_ms = state.now_ms if is_sample_due else self._sampled_ms
-        self._premium_ms = state.now_ms if is_premium_due else self._premium_ms
+        state.sampled_ms = state.now_ms if is_sample_due else state.sampled_ms
+        state.premium_ms = state.now_ms if is_premium_due else state.premium_ms
         self._liquidator.check_all()
 
     def set_index(self, command: SetIndex) -> None:

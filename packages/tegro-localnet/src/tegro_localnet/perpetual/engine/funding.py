@@ -27,22 +27,21 @@ class FundingTerms(Struct, frozen=True, kw_only=True):
     """Rate of every settlement; None: the one that follows from the premium."""
 
 
-class PremiumMean:
+class PremiumMean(Struct):
     """The time-weighted mean of the premium index in one interval: a sample weighs its number."""
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._weighted_e8 = 0
+    count: int = 0
+    weighted_e8: int = 0
 
     def add(self, premium_e8: int) -> None:
         """Count a sample."""
-        self._count += 1
-        self._weighted_e8 += self._count * premium_e8
+        self.count += 1
+        self.weighted_e8 += self.count * premium_e8
 
     @property
     def mean_e8(self) -> int:
         """The mean; zero without samples."""
-        return self._weighted_e8 // (self._count * (self._count + 1) // 2) if self._count else 0
+        return self.weighted_e8 // (self.count * (self.count + 1) // 2) if self.count else 0
 
 
 def funding_rate_e8(mean_premium_e8: int, terms: FundingTerms) -> int:

@@ -76,17 +76,16 @@ class Intake:
         assumed_e18 = _assumed_price_e18(market, order)
         worth_e8 = notional_e8(order.remaining_e8, assumed_e18)
         is_buy = order.side is Side.BUY
-        extra_e8 = (worth_e8, 0) if is_buy else (0, worth_e8)
-        before = row_margin(account, market, order.position_side)
-        after = row_margin(account, market, order.position_side, extra_e8)
-        if after.worst_e8 == before.worst_e8:
+        row = row_margin(account, market, order.position_side)
+        worst_e8, initial_e8 = row.with_orders(worth_e8, 0) if is_buy else row.with_orders(0, worth_e8)
+        if worst_e8 == row.worst_e8:
             return
-        if after.worst_e8 > market.contract.max_notional_e8(after.leverage):
+        if worst_e8 > market.contract.max_notional_e8(row.leverage):
             raise Rejected(-2027)
         loss_e18 = max(0, order.sign * (assumed_e18 - market.mark_e18))
-        cost_e8 = after.initial_e8 - before.initial_e8 + notional_e8(order.remaining_e8, loss_e18)
+        cost_e8 = initial_e8 - row.initial_e8 + notional_e8(order.remaining_e8, loss_e18)
         cost_e8 += share_up(worth_e8, market.contract.taker_fee_ppm)
-        if cost_e8 > account_margin(account, self._state.markets).available_e8:
+        if cost_e8 > account_margin(account, self._state.markets, row).available_e8:
             raise Rejected(-2019)
 
     def _check_client_id(self, command: PlaceOrder) -> None:

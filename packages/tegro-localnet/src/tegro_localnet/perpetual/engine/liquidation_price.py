@@ -26,9 +26,10 @@ def liquidation_price_e18(account: Account, markets: Markets, position: Position
         if brackets == seen:
             break
         seen = brackets
-        price_e18 = _price_e18(balance_e8, together, brackets)
-        if price_e18 == 0:
-            break
+        found_e18 = _price_e18(balance_e8, together, brackets)
+        if found_e18 is None:
+            return 0
+        price_e18 = found_e18
     return price_e18
 
 
@@ -53,12 +54,12 @@ def _risk_of(account: Account, markets: Markets, position: Position) -> tuple[li
     return together, balance_e8
 
 
-def _price_e18(balance_e8: int, positions: list[Position], brackets: list[Bracket]) -> int:
+def _price_e18(balance_e8: int, positions: list[Position], brackets: list[Bracket]) -> int | None:
+    """Return where the two meet in these brackets, at least zero; None where they rise and fall together."""
     pairs = list(zip(positions, brackets, strict=True))
     above = balance_e8 + sum(bracket.cum_e8 - position.cost_e8 for position, bracket in pairs)
     below = sum(abs(position.quantity_e8) * bracket.maintenance_ppm for position, bracket in pairs)
     below -= sum(position.quantity_e8 for position in positions) * PPM
     if below == 0:
-        return 0
-    sign = 1 if below > 0 else -1
-    return max(0, nearest_div(sign * above * E18 * PPM, sign * below))
+        return None
+    return max(0, nearest_div(above * E18 * PPM, below))

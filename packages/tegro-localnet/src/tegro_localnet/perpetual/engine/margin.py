@@ -36,6 +36,11 @@ class RowMargin(Struct, frozen=True, kw_only=True):
         """Initial margin of the open orders alone."""
         return self.initial_e8 - self.position_initial_e8
 
+    def with_orders(self, bids_e8: int, asks_e8: int) -> tuple[int, int]:
+        """Return the largest worth and the initial margin with further buys and sells that are worth so much."""
+        worst_e8 = _worst_e8(self.notional_e8, self.bids_e8 + bids_e8, self.asks_e8 + asks_e8)
+        return worst_e8, ceil_div(worst_e8, self.leverage)
+
 
 class AccountMargin(Struct, frozen=True, kw_only=True):
     """The sums of an account."""
@@ -70,20 +75,14 @@ class AccountMargin(Struct, frozen=True, kw_only=True):
         return self.cross_wallet_e8 + self.cross_unrealized_e8
 
 
-def row_margin(account: Account, market: Market, side: PositionSide, extra_e8: tuple[int, int] = (0, 0)) -> RowMargin:
-    """Return what a position side needs.
-
-    Parameters
-    ----------
-    extra_e8
-        Worth of a further buy and a further sell that are asked about.
-    """
+def row_margin(account: Account, market: Market, side: PositionSide) -> RowMargin:
+    """Return what a position side needs."""
     contract = market.contract
     position = account.position(contract.symbol, side)
     settings = account.setting(contract.symbol)
     notional_e8 = position.notional_e8(market.mark_e18)
     bids_e8, asks_e8 = account.opening_notionals(contract.symbol, side)
-    worst_e8 = max(abs(notional_e8 + bids_e8 + extra_e8[0]), abs(notional_e8 - asks_e8 - extra_e8[1]))
+    worst_e8 = _worst_e8(notional_e8, bids_e8, asks_e8)
     return RowMargin(
         position=position,
         is_isolated=settings.is_isolated,
@@ -99,16 +98,27 @@ def row_margin(account: Account, market: Market, side: PositionSide, extra_e8: t
     )
 
 
-def rows_of(account: Account, markets: Markets) -> Iterator[RowMargin]:
-    """Yield the rows that have a position or open orders."""
+def rows_of(account: Account, markets: Markets, known: RowMargin | None = None) -> Iterator[RowMargin]:
+    """Yield the rows that have a position or open orders; the one that is known already is not reckoned again."""
     for (symbol, side), position in tuple(account.positions.items()):
         if side in account.sides and (position.quantity_e8 or account.open_orders.get(symbol)):
-            yield row_margin(account, markets[symbol], side)
+            if known is not None and known.position is position:
+                yield known
+            else:
+                yield row_margin(account, markets[symbol], side)
 
 
-def account_margin(account: Account, markets: Markets) -> AccountMargin:
-    """Return the sums of an account at the mark prices."""
-    rows = list(rows_of(account, markets))
+def account_margin(account: Account, markets: Markets, known: RowMargin | None = None) -> AccountMargin:
+    """Return the sums of an account at the mark prices.
+
+    Parameters
+    ----------
+    account, markets
+        The account, and every market by symbol.
+    known
+        A row of the account as it is now, so that its orders are not counted twice; None: none is known.
+    """
+    rows = list(rows_of(account, markets, known))
     cross = [row for row in rows if not row.is_isolated]
     cross_wallet_e8 = account.cross_wallet_e8
     cross_unrealized_e8 = sum(row.unrealized_e8 for row in cross)
@@ -128,3 +138,7 @@ def account_margin(account: Account, markets: Markets) -> AccountMargin:
         available_e8=available_e8,
         withdrawable_e8=max(0, min(available_e8, cross_wallet_e8 - cross_initial_e8 - isolated_orders_e8)),
     )
+
+
+def _worst_e8(notional_e8: int, bids_e8: int, asks_e8: int) -> int:
+    return max(abs(notional_e8 + bids_e8), abs(notional_e8 - asks_e8))

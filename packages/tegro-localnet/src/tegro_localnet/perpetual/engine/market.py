@@ -53,7 +53,7 @@ class Market:
         self.trades: Final[deque[Trade]] = deque(maxlen=_KEPT)
         self.funding_rates: Final[deque[FundingRate]] = deque(maxlen=_KEPT)
         self.terms = terms
-        self._premiums = PremiumMean()
+        self.premiums = PremiumMean()
         self.next_funding_ms = _next_multiple(now_ms, terms.interval_ms)
 
     @property
@@ -64,7 +64,7 @@ class Market:
     @property
     def rate_e8(self) -> int:
         """The funding rate of the coming settlement, as it would be now."""
-        return funding_rate_e8(self._premiums.mean_e8, self.terms)
+        return funding_rate_e8(self.premiums.mean_e8, self.terms)
 
     def best_e18(self, side: Side) -> int | None:
         """Return the best price of a side; None where it is empty."""
@@ -87,7 +87,7 @@ class Market:
         bid = impact_price_e18(self.book.levels(Side.BUY), worth_e8)
         ask = impact_price_e18(reversed(list(self.book.levels(Side.SELL))), worth_e8)
         if bid is not None and ask is not None:
-            self._premiums.add(premium_e8(bid, ask, self.prices.index_e18))
+            self.premiums.add(premium_e8(bid, ask, self.prices.index_e18))
 
     def set_terms(self, terms: FundingTerms, now_ms: int) -> None:
         """Fund in another way from now on; the next settlement is at the next multiple of the interval."""
@@ -100,7 +100,7 @@ class Market:
             symbol=self.contract.symbol, rate_e8=self.rate_e8, time_ms=self.next_funding_ms, mark_e18=self.mark_e18
         )
         self.funding_rates.append(settled)
-        self._premiums = PremiumMean()
+        self.premiums = PremiumMean()
         self.next_funding_ms = _next_multiple(now_ms, self.terms.interval_ms)
         return settled
 

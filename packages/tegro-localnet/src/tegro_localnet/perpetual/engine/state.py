@@ -22,15 +22,21 @@ _FIRST_ORDER_ID: Final = 1_000_001
 
 
 class Counter:
-    """Rising numbers."""
+    """Rising numbers.
+
+    Attributes
+    ----------
+    next : int
+        The number that comes next.
+    """
 
     def __init__(self, first: int) -> None:
-        self._next = first
+        self.next = first
 
     def take(self) -> int:
         """Return the next number."""
-        number = self._next
-        self._next += 1
+        number = self.next
+        self.next += 1
         return number
 
 
@@ -62,9 +68,13 @@ class VenueState:
         """What the venue has earned."""
         self.order_ids: Final = Counter(_FIRST_ORDER_ID)
         self.trade_ids: Final = Counter(1)
-        self._income_ids = Counter(1)
+        self.income_ids: Final = Counter(1)
         self.countdowns: Final[dict[tuple[int, str], int]] = {}
         """When all orders of an account in a contract are to be cancelled."""
+        self.sampled_ms = now_ms
+        """When the middle of the books was last taken note of."""
+        self.premium_ms = now_ms
+        """When the premiums were last taken note of."""
 
     @property
     def house(self) -> Account:
@@ -88,7 +98,7 @@ class VenueState:
         account.updated_ms = self.now_ms
         self.records[account.account_id].incomes.append(
             Income(
-                income_id=self._income_ids.take(),
+                income_id=self.income_ids.take(),
                 symbol=symbol,
                 type=kind,
                 amount_e8=amount_e8,

@@ -27,7 +27,7 @@ def ceil_div(dividend: int, divisor: int) -> int:
 
 
 def nearest_div(dividend: int, divisor: int) -> int:
-    """Divide by something positive and round to the nearest, halves up."""
+    """Divide and round to the nearest, halves up."""
     return (2 * dividend + divisor) // (2 * divisor)
 
 

@@ -192,11 +192,12 @@ class AccountCalls:
         return {"indicators": {}, "updateTime": call.now_ms}
 
     def _listen(self, call: Call) -> Json:
-        return {"listenKey": self._venue.keys.listen(call.account.account_id, call.now_ms)}
+        return {"listenKey": self._venue.listen(call.account.account_id)}
 
     def _keep_listening(self, call: Call) -> Json:
-        return {"listenKey": self._venue.keys.keep_listening(call.account.account_id, call.now_ms)}
+        self._venue.keys.require_listen_key(call.account.account_id)
+        return {"listenKey": self._venue.listen(call.account.account_id)}
 
     def _stop_listening(self, call: Call) -> Json:
-        self._venue.hub.close(self._venue.keys.stop_listening(call.account.account_id))
+        self._venue.stop_listening(call.account.account_id)
         return {}

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from tegro_localnet.agents.replay import Replay
 from tegro_localnet.gateway.replies import answer
 from tegro_localnet.parsing import read_body
 from tegro_localnet.perpetual.engine.commands import SetFunding, SetIndex, Transfer
@@ -64,7 +65,8 @@ class FundingBody(Struct, kw_only=True):
 class PerpetualControl:
     """Accounts, prices, funding, streams, and what the page shows."""
 
-    def __init__(self, venue: PerpetualVenue, sockets: StreamSockets) -> None:
+    def __init__(self, venue: PerpetualVenue, sockets: StreamSockets, replay_of: Callable[[], Replay | None]) -> None:
+        self._replay_of: Final = replay_of
         self._sockets: Final = sockets
         self._venue: Final = venue
         self._views: Final = AccountViews(venue.state)
@@ -77,6 +79,7 @@ class PerpetualControl:
             web.post("/localnet/perpetual/index", self._set_index),
             web.post("/localnet/perpetual/funding", self._set_funding),
             web.get("/localnet/perpetual", self._show),
+            web.get("/localnet/perpetual/replay", self._show_replay),
             web.post("/localnet/perpetual/streams/cut", self._cut_streams),
         ]
 
@@ -117,6 +120,10 @@ class PerpetualControl:
         terms = FundingTerms(interval_ms=body.interval_secs * 1000, fixed_rate_e8=rate_e8)
         _carry_out(lambda: self._venue.apply(SetFunding(symbol=body.symbol, terms=terms)))
         return answer(premium_view(self._venue.state.markets[body.symbol], self._venue.clock_ms()))
+
+    async def _show_replay(self, _: web.Request) -> web.Response:
+        replay = self._replay_of()
+        return answer(None if replay is None else replay.progress)
 
     async def _cut_streams(self, _: web.Request) -> web.Response:
         return answer({"cut": self._sockets.cut_all()})

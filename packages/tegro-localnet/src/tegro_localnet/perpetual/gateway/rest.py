@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from tegro_localnet.errors import LocalnetError
 from tegro_localnet.perpetual.api_keys import Credentials
 from tegro_localnet.perpetual.engine.account import Account
 from tegro_localnet.perpetual.engine.rejection import Rejected
@@ -18,6 +19,7 @@ from tegro_localnet.perpetual.venue import PerpetualVenue
 
 _LOG: Final = logging.getLogger(__name__)
 _UNAUTHORISED: Final = (-2014, -2015)
+_INTERNAL_ERROR: Final = {"code": -1001, "msg": "Internal error; unable to process your request."}
 _MINUTE_MS: Final = 60_000
 _TEN_SECONDS_MS: Final = 10_000
 
@@ -74,7 +76,7 @@ class RestGateway:
 
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            body = await request.read() if request.can_read_body else b""
+            body = await request.read() if request.body_exists else b""
             response = self._serve(endpoint, request, body)
             response.headers.update(self._usage.headers(endpoint, request, self._venue.clock_ms()))
             return response
@@ -87,9 +89,12 @@ class RestGateway:
         except Rejected as refusal:
             status = 401 if refusal.code in _UNAUTHORISED else 400
             return _json({"code": refusal.code, "msg": refusal.text}, status)
+        except LocalnetError as error:
+            _LOG.error("%s %s failed: %s", request.method, request.path, error)
+            return _json(_INTERNAL_ERROR, 500)
         except Exception:  # noqa: BLE001 - the last resort: a client gets an answer, the log the cause
             _LOG.exception("%s %s failed", request.method, request.path)
-            return _json({"code": -1001, "msg": "Internal error; unable to process your request."}, 500)
+            return _json(_INTERNAL_ERROR, 500)
 
     def _check(self, endpoint: Endpoint, request: Request) -> Call:
         venue = self._venue

@@ -1,6 +1,7 @@
 """The WebSocket doors: four roots, raw and combined, and what clients may ask there (perpetual dialect 6)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -32,8 +33,13 @@ class StreamSockets:
     def __init__(self, hub: StreamHub, feeds: Feeds) -> None:
         self._hub: Final = hub
         self._feeds: Final = feeds
+        self._durable: Callable[[], Awaitable[None]] | None = None
         self._open: dict[web.WebSocketResponse, web.Request] = {}
         """Every connection, with the request that opened it."""
+
+    def hold_until(self, durable: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `durable` before each frame, so that it tells of nothing that could be lost."""
+        self._durable = durable
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints; every stream is served under every root."""
@@ -75,7 +81,7 @@ class StreamSockets:
         for name in names[:_MAX_STREAMS]:
             self._follow(follower, name)
         helpers = [
-            asyncio.create_task(_write_frames(request, socket, follower)),
+            asyncio.create_task(_write_frames(request, socket, follower, self._durable)),
             asyncio.create_task(_cut_when_overflowed(request, follower)),
         ]
         try:
@@ -141,7 +147,12 @@ def _names(params: list[Any], follower: Follower) -> list[str]:
     return params
 
 
-async def _write_frames(request: web.Request, socket: web.WebSocketResponse, follower: Follower) -> None:
+async def _write_frames(
+    request: web.Request,
+    socket: web.WebSocketResponse,
+    follower: Follower,
+    durable: Callable[[], Awaitable[None]] | None,
+) -> None:
     with suppress(ConnectionError):
         while True:
             frame, is_cut = await follower.next_frame()
@@ -151,6 +162,8 @@ async def _write_frames(request: web.Request, socket: web.WebSocketResponse, fol
             if not frame:
                 await socket.close(code=WSCloseCode.GOING_AWAY)
                 return
+            if durable is not None:
+                await durable()
             await socket.send_frame(frame, WSMsgType.TEXT)
 
 
