@@ -8,6 +8,7 @@ each round. Exits with 1 if the target is missed.
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import socket
 import statistics
@@ -17,14 +18,18 @@ import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import aiohttp
 from aiohttp import web
 
+from tegro import wire
 from tegro.client import AsyncTegro
+from tegro.desk import domain_of
+from tegro.eip712 import order_message
 from tegro.journal import SqliteJournal
 from tegro.model import Market, OrderRequest, Side, Token
+from tegro.offered import place_body
 from tegro.outcome import Accepted
 from tegro.settings import Settings
 from tegro.signer import LocalSigner
@@ -33,6 +38,7 @@ from tegro.signer import LocalSigner
 KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 MOST_TIMES_THE_BARE_POST: Final = 1.6
 PLACE: Final = "/api/v1/trading/market/orders/place"
+GENERATE: Final = "/api/v1/trading/market/orders/typedData/generate"
 BASE: Final = "0x4200000000000000000000000000000000000006"
 QUOTE: Final = "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
 MARKET: Final = Market(
@@ -84,8 +90,27 @@ def serve(listener: socket.socket) -> None:
         start = body.index(b'"order_hash":"0x') + 16
         return web.Response(text=template % body[start : start + 64].decode(), content_type="application/json")
 
+    async def generate(request: web.Request) -> web.Response:
+        """Propose the order that is asked for, as a venue of today's form does: the client asks this once."""
+        asked = wire.decode(await request.read(), wire.GenerateOrderBody)
+        meant = OrderRequest(
+            market=MARKET,
+            side=Side(asked.side),
+            price=wire.decimal_of(cast("wire.NumberLiteral", asked.price)),
+            quantity=wire.decimal_of(asked.amount),
+        )
+        domain = domain_of(MARKET.chain_id, str(CHAIN["exchange_contract"]))
+        message = order_message(meant, maker=asked.wallet_address, domain=domain, salt=1)
+        return await _json(
+            {
+                "limit_order": json.loads(wire.encode(place_body(meant, message, None))),
+                "sign_data": message.typed_data(),
+            }
+        )
+
     application = web.Application()
     application.router.add_post(PLACE, place)
+    application.router.add_post(GENERATE, generate)
     application.router.add_get("/api/v1/exchange/chain/list", lambda _: _json([CHAIN]))
     application.router.add_get("/api/v1/exchange/{chain}/market/list", lambda _: _json([LISTED]))
     application.router.add_get("/api/v1/trading/market/orders/user/{wallet}", lambda _: _json([]))

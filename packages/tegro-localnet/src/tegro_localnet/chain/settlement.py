@@ -16,7 +16,7 @@ from tegro_localnet.chain.values import Log
 from tegro_localnet.signed_order import SignedOrder
 
 MAX_PAIRS_PER_BATCH: Final = 40
-# A pair takes at most about 320,000 with every slot fresh, the decimals of both tokens too; what is not used is not paid.
+# A pair takes at most about 320,000 with every slot fresh, two decimals included; what is not used is not paid.
 _GAS_PER_PAIR: Final = 400_000
 _GAS_PER_BATCH: Final = 500_000
 _TRADE_SETTLED: Final = EXCHANGE.events["TradeSettled"]
