@@ -61,7 +61,7 @@ class NodeProcess:
         host: str = "127.0.0.1",
         port: int = 0,
         genesis: Mapping[str, int] | None = None,
-        start_timeout_secs: float = 20.0,
+        start_timeout_secs: float = 60.0,
         data: Path | None = None,
         durability: Durability = Durability.PROCESS,
     ) -> None:
