@@ -46,7 +46,8 @@ async def test_defect_54_the_trading_rules_name_the_least_value_of_an_order(desk
 
 
 async def test_a_resting_sell_is_filled_in_part_and_the_rest_cancelled(desk):
-    free_before = desk.connector.get_available_balance("WETH")
+    await desk.connector._update_balances()
+    total_before, free_before = desk.connector.get_balance("WETH"), desk.connector.get_available_balance("WETH")
     order = await desk.opened(desk.connector.sell("WETH-USDC", Decimal(1), LIMIT, Decimal(3000)))
     assert desk.connector.get_available_balance("WETH") == free_before - 1
 
@@ -62,7 +63,7 @@ async def test_a_resting_sell_is_filled_in_part_and_the_rest_cancelled(desk):
     assert order.current_state is OrderState.CANCELED
     kinds = [type(event) for event in desk.events if getattr(event, "order_id", "") == order.client_order_id]
     assert kinds == [SellOrderCreatedEvent, OrderFilledEvent, OrderCancelledEvent]
-    await desk.until(lambda: desk.connector.get_balance("WETH") == free_before - Decimal("0.4"))
+    await desk.until(lambda: desk.connector.get_balance("WETH") == total_before - Decimal("0.4"))
     await desk.until(lambda: desk.connector.get_available_balance("WETH") == free_before - Decimal("0.4"))
 
 

@@ -14,6 +14,7 @@ from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.common import OrderType, PositionAction, PositionMode, PositionSide
 from hummingbot.core.event.event_logger import EventLogger
 from hummingbot.core.event.events import MarketEvent
+from hummingbot.core.web_assistant.connections.connections_factory import ConnectionsFactory
 from hummingbot.data_feed.candles_feed.binance_perpetual_candles import BinancePerpetualCandles
 from hummingbot.data_feed.candles_feed.binance_perpetual_candles import constants as candle_constants
 
@@ -26,6 +27,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAIR = "BTC-USDT"
 E8, E18 = 10**8, 10**18
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def _own_session() -> AsyncIterator[None]:
+    """Hummingbot has one HTTP session in a process; an earlier module's may belong to a loop that is closed."""
+    ConnectionsFactory()._shared_client = None
+    yield
+    await ConnectionsFactory().close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
