@@ -12,6 +12,7 @@ from hummingbot.data_feed.candles_feed.binance_perpetual_candles import constant
 
 from hummingbot_tegro.connector.derivative.tegro_perpetual.perpetual_settings import perpetual_environment
 from tegro.candles import Interval
+from tegro.candles.interval import DAY_MS
 
 
 class TegroPerpetualCandles(BinancePerpetualCandles):
@@ -58,6 +59,12 @@ class TegroPerpetualCandles(BinancePerpetualCandles):
     def candles_url(self) -> str:
         """Where the past is (dialect 3.7)."""
         return self.rest_url + str(stock.CANDLES_ENDPOINT)
+
+    @property
+    @override
+    def interval_in_seconds(self) -> int:
+        """Length of a candle; of months the longest, or stock, which counts back by it, never comes to the first."""
+        return (self._kind.step_ms or 31 * DAY_MS) // 1000
 
     @override
     def _round_timestamp_to_interval_multiple(self, timestamp: float) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tegro_localnet.perpetual.candles import INTERVALS_SECS
+from tegro_localnet.perpetual.candles import INTERVALS_SECS, opening_ms
 from tegro_localnet.perpetual.engine.events import (
     AccountChanged,
     Event,
@@ -29,7 +29,9 @@ _DEPTH: Final = re.compile(r"depth(?:@(100|250|500)ms)?")
 _PARTIAL: Final = re.compile(r"depth(5|10|20)(?:@(100|250|500)ms)?")
 _MARK: Final = re.compile(r"markPrice(?:@(1|3)s)?")
 _KLINE: Final = re.compile(r"kline_(\w+)")
-_KLINE_MS: Final = 1_000
+_KLINE_MS: Final = 250
+_MOST_LATE_CANDLES: Final = 60
+"""A clock set forward by days must not fill the queues with the seconds between."""
 _DAY_MS: Final = 1_000
 _DEPTH_MS: Final = 250
 _MARK_SECS: Final = 3
@@ -39,8 +41,8 @@ class _Periodic(Struct):
     """A stream that says something at a fixed pace."""
 
     period_ms: int
-    make: Callable[[int], Any]
-    """Builds the event of a moment; None is not sent."""
+    make: Callable[[int], list[Any]]
+    """Builds the events of a moment."""
     due_ms: int = 0
 
 
@@ -101,8 +103,7 @@ class Feeds:
                 self._depths.pop(name, None)
             elif now_ms >= periodic.due_ms:
                 periodic.due_ms = now_ms + periodic.period_ms
-                event = periodic.make(now_ms)
-                if event is not None:
+                for event in periodic.make(now_ms):
                     self._hub.publish(name, event)
 
     def _tell_user(self, event: OrderChanged | AccountChanged | LeverageChanged | MarginCalled) -> None:
@@ -143,13 +144,13 @@ class Feeds:
         tape = self._tapes[symbol.upper()]
         if found := _DEPTH.fullmatch(kind):
             feed = self._depths[name] = DepthFeed(market, tape)
-            return _Periodic(int(found[1] or _DEPTH_MS), feed.flush)
+            return _Periodic(int(found[1] or _DEPTH_MS), _one(feed.flush))
         if found := _PARTIAL.fullmatch(kind):
             levels = int(found[1])
             period_ms = int(found[2] or _DEPTH_MS)
-            return _Periodic(period_ms, lambda now: words.partial_depth_event(market, tape, levels, now))
+            return _Periodic(period_ms, _one(lambda now: words.partial_depth_event(market, tape, levels, now)))
         if found := _MARK.fullmatch(kind):
-            return _Periodic(int(found[1] or _MARK_SECS) * 1000, lambda now: words.mark_event(market, now))
+            return _Periodic(int(found[1] or _MARK_SECS) * 1000, _one(lambda now: words.mark_event(market, now)))
         if (found := _KLINE.fullmatch(kind)) and found[1] in INTERVALS_SECS:
             return _Periodic(_KLINE_MS, _candle_maker(market, tape, found[1]))
         return self._day(kind, market, tape)
@@ -157,7 +158,7 @@ class Feeds:
     def _day(self, kind: str, market: Market, tape: MarketTape) -> _Periodic | None:
         makers = {"ticker": words.day_event, "miniTicker": words.mini_event}
         make = makers.get(kind)
-        return None if make is None else _Periodic(_DAY_MS, lambda now: make(market, tape, now))
+        return None if make is None else _Periodic(_DAY_MS, _one(lambda now: make(market, tape, now)))
 
     def _array(self, name: str) -> _Periodic | None:
         """Return a stream of all contracts: `!<kind>@arr`."""
@@ -168,19 +169,30 @@ class Feeds:
         found = [single for single in singles if single is not None]
         if not found or kind not in ("markPrice", "ticker", "miniTicker"):
             return None
-        return _Periodic(found[0].period_ms, lambda now: [single.make(now) for single in found])
+        return _Periodic(found[0].period_ms, lambda now: [[event for one in found for event in one.make(now)]])
 
 
-def _candle_maker(market: Market, tape: MarketTape, interval: str) -> Callable[[int], Any]:
-    """Return the candle of the moment; the first call after its end still shows the one that has just closed."""
-    shown_ms: list[int] = []
+def _one(make: Callable[[int], Any]) -> Callable[[int], list[Any]]:
+    """Return what lists the single event of a moment; None is none."""
 
-    def make(now_ms: int) -> Any:  # noqa: ANN401 - JSON
-        candle = tape.trades.at(interval, now_ms)
-        if shown_ms and shown_ms[0] != candle.open_ms:
-            closed = tape.trades.at(interval, shown_ms.pop())
-            return words.candle_event(market, interval, closed, now_ms)
-        shown_ms[:] = [candle.open_ms]
-        return words.candle_event(market, interval, candle, now_ms)
+    def listed(now_ms: int) -> list[Any]:
+        event = make(now_ms)
+        return [] if event is None else [event]
+
+    return listed
+
+
+def _candle_maker(market: Market, tape: MarketTape, interval: str) -> Callable[[int], list[Any]]:
+    """Return what lists the candle of a moment, behind those that were not yet shown since they ended."""
+    shown_ms: int | None = None
+
+    def make(now_ms: int) -> list[Any]:
+        nonlocal shown_ms
+        first_ms = now_ms if shown_ms is None else shown_ms
+        late_ms = _MOST_LATE_CANDLES * INTERVALS_SECS[interval] * 1000
+        start_ms = opening_ms(interval, max(first_ms, now_ms - late_ms))
+        candles = tape.trades.between(interval, start_ms, now_ms, _MOST_LATE_CANDLES + 1)
+        shown_ms = candles[-1].open_ms
+        return [words.candle_event(market, interval, candle, now_ms) for candle in candles]
 
     return make
