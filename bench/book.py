@@ -3,7 +3,7 @@
 Usable means: the bytes were decoded, every number was proved to be in range and above zero, the levels are in order,
 and the best bid and ask and the first 5 levels of each side were read as exact decimals. All candidates run in one
 process in interleaved rounds; a ratio is the median of the ratios inside each round. A target is held against the
-quietest stretch of the run, the least of the medians of every ten rounds. Exits with 1 if a target is missed.
+quietest stretch of the run, the least of the medians of every ten rounds. Exits with 3 if a target is missed.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+from support.exit_status import exit_status
 
 from tegro import convert
 from tegro.events import BookChanged, read_frame
@@ -199,7 +200,7 @@ def main() -> int:
         to_text, to_json = ratio(values, micros[TEXT]), ratio(values, micros[LOADS])
         median = statistics.median(values)
         print(f"{quietest(values):>9.1f}  {median:>9.1f}  {to_text:>7.2f}  {to_json:>7.2f}  {name}")
-    return 0 if verdict(micros) else 1
+    return exit_status(is_met=verdict(micros))
 
 
 if __name__ == "__main__":

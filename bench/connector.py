@@ -2,7 +2,7 @@
 
 What is compared: `buy()` until the order is open; a change on the socket until it is in Hummingbot's book; a status
 cycle of 100 open orders; start until ready, with 1 and with 50 pairs; the check of a rate limit with 1,000 orders in
-its window. Rounds of the two take turns, and a ratio is the median of the ratios inside each round. Exits with 1 where
+its window. Rounds of the two take turns, and a ratio is the median of the ratios inside each round. Exits with 3 where
 a target is missed.
 """
 
@@ -28,6 +28,7 @@ from hummingbot.connector.exchange.tegro.tegro_exchange import TegroExchange
 from hummingbot.connector.exchange_py_base import ExchangePyBase
 from hummingbot.core.api_throttler.async_throttler import AsyncThrottler
 from hummingbot.core.api_throttler.data_types import RateLimit
+from support.exit_status import exit_status
 from support.side_by_side import (
     MOST_TIMES_OF_A_CHANGE,
     OPEN_ORDERS,
@@ -142,7 +143,7 @@ def main() -> int:
     finally:
         server.terminate()
         server.join()
-    return 0 if is_met else 1
+    return exit_status(is_met=is_met)
 
 
 if __name__ == "__main__":

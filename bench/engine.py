@@ -5,7 +5,7 @@ an order cancelled (taken out, its reservation released): four of five are place
 1.8 each time. What an order is (its id, its owner, the token it pays with) is known before, as it is where a venue has
 read it from a request. The fast engine and the naive one do the same operations in one process; their fills are
 compared. Times are processor time, so that other work on the machine disturbs less; rounds with and without idle
-wallets and markets take turns. Exits with 1 if a target is missed.
+wallets and markets take turns. Exits with 3 if a target is missed.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
+from support.exit_status import exit_status
 
 from tegro.model import Side
 from tegro_localnet.engine.ledger import Ledger
@@ -190,7 +191,7 @@ def main() -> int:
     flat = ratio <= MOST_TIMES_WITH_IDLE
     print(f"{'met' if met else 'MISSED'}: {best / LEAST_PER_SECOND:.2f} of the target of {LEAST_PER_SECOND:,}/s")
     print(f"{'met' if flat else 'MISSED'}: idle wallets and markets cost {ratio:.3f} (target {MOST_TIMES_WITH_IDLE})")
-    return 0 if met and flat else 1
+    return exit_status(is_met=met and flat)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How long a fresh Python takes to import tegro, and what is not imported with it.
 
 Each candidate is a process of its own, started in interleaved rounds; reported are medians of the time from the start
-of the process to its end, and of what it took longer than a Python that does nothing. Exits with 1 if a target is
+of the process to its end, and of what it took longer than a Python that does nothing. Exits with 3 if a target is
 missed.
 """
 
@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Final
+
+from support.exit_status import exit_status
 
 MOST_MILLIS: Final = 150
 HEAVY: Final = ("aiohttp", "coincurve", "eth_abi", "eth_account", "msgspec", "rich", "typer", "web3")
@@ -68,7 +70,7 @@ def main() -> int:
     print(f"{reached}: `import tegro` takes {median:.0f} ms, Python's start included (target {MOST_MILLIS})")
     brought = f"MISSED: `import tegro` brings {' '.join(heavy)}"
     print(brought if heavy else f"met: `import tegro` brings none of {' '.join(HEAVY)}")
-    return 0 if is_quick and not heavy else 1
+    return exit_status(is_met=is_quick and not heavy)
 
 
 if __name__ == "__main__":

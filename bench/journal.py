@@ -2,7 +2,7 @@
 
 Both kinds of journal are written in one process in interleaved rounds, on the disk that `--folder` names; an order is
 two writes, as it is signed and as its outcome is known. A third candidate is the bare fsync of a file on that disk: the
-least that surviving a loss of power can cost. Reported are medians over the rounds. Exits with 1 if a target is missed.
+least that surviving a loss of power can cost. Reported are medians over the rounds. Exits with 3 if a target is missed.
 """
 
 import argparse
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
+
+from support.exit_status import exit_status
 
 from tegro.journal import JournalEntry, SqliteJournal
 from tegro.model import Side
@@ -116,7 +118,7 @@ def main() -> int:
         f"{'met' if is_met else 'MISSED'}: writing an order down takes {process:.0f} us "
         f"(target {MOST_MICROS_PER_ORDER}); surviving a loss of power, {power / process:.1f} times as long here"
     )
-    return 0 if is_met else 1
+    return exit_status(is_met=is_met)
 
 
 if __name__ == "__main__":

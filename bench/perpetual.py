@@ -3,7 +3,7 @@
 The engine is measured alone, in processor time. Orders over HTTP go through loopback to a venue in a process of its
 own; all of them are limits that take what is there or expire, so that no order costs more than the one before. A bare
 POST sends an order that was signed before; `AsyncPerpetual.place` builds, checks, signs, posts and decodes.
-Their rounds take turns, and the ratio is the median of the ratios inside each round. Exits with 1 if a target is
+Their rounds take turns, and the ratio is the median of the ratios inside each round. Exits with 3 if a target is
 missed.
 """
 
@@ -24,6 +24,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp import web
+from support.exit_status import exit_status
 
 from tegro.model import Side
 from tegro.perpetual import Accepted, ApiKey, AsyncPerpetual, PerpetualOrderRequest, TimeInForce, load_perpetual
@@ -232,7 +233,7 @@ def main() -> int:
         is_met = value <= target if bound == "at most" else value >= target
         missed += not is_met
         print(f"{value:>10,.2f}  {name}: {bound} {target:,} {'met' if is_met else 'MISSED'}")
-    return 1 if missed else 0
+    return exit_status(is_met=not missed)
 
 
 if __name__ == "__main__":

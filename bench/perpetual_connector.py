@@ -3,7 +3,7 @@
 What is compared: `buy()` until the order is open; a change on the socket until it is in Hummingbot's book; a status
 cycle of 100 open orders. Both speak the same dialect to the same server, a process of its own. Only the book is not
 the venue's: changes of it come when they are asked for. Rounds of the two take turns, and a ratio is the median of the
-ratios inside each round. Exits with 1 where a target is missed.
+ratios inside each round. Exits with 3 where a target is missed.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from hummingbot.connector.derivative.binance_perpetual.binance_perpetual_derivat
 from hummingbot.connector.derivative.tegro_perpetual.tegro_perpetual_derivative import TegroPerpetualDerivative
 from hummingbot.connector.perpetual_derivative_py_base import PerpetualDerivativePyBase
 from hummingbot.core.data_type.common import PositionAction
+from support.exit_status import exit_status
 from support.side_by_side import MOST_TIMES_OF_A_CHANGE, OPEN_ORDERS, OURS, THEIRS, Bench, Table, in_turns
 from support.venue_stub import MARKS, START_PRICE, flood_of
 
@@ -215,7 +216,7 @@ def main() -> int:
     finally:
         server.terminate()
         server.join()
-    return 0 if is_met else 1
+    return exit_status(is_met=is_met)
 
 
 if __name__ == "__main__":

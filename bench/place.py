@@ -3,7 +3,7 @@
 Both go over loopback to the same endpoint of one server, a process of its own that takes an order and answers it in
 the venue's form. A bare POST repeats bytes that the client sent before; `place` builds, checks, signs, journals (SQLite
 on disk), posts, decodes, and journals the outcome. Rounds are interleaved, a ratio is the median of the ratios inside
-each round. Exits with 1 if the target is missed.
+each round. Exits with 3 if the target is missed.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Final, cast
 
 import aiohttp
 from aiohttp import web
+from support.exit_status import exit_status
 
 from tegro import wire
 from tegro.client import AsyncTegro
@@ -182,7 +183,7 @@ def main() -> int:
     is_met = ratio <= MOST_TIMES_THE_BARE_POST
     print(f"target: at most {MOST_TIMES_THE_BARE_POST} x: {'met' if is_met else 'MISSED'}")
 
-    return 0 if is_met else 1
+    return exit_status(is_met=is_met)
 
 
 if __name__ == "__main__":

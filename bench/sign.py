@@ -1,7 +1,7 @@
 """How long it takes to sign an order: this package, eth-account, and libsecp256k1 alone.
 
 All candidates run in one process in interleaved rounds, so that a machine that slows down slows all of them. Reported
-are medians over the rounds; a ratio is the median of the ratios inside each round. Exits with 1 if a target is missed.
+are medians over the rounds; a ratio is the median of the ratios inside each round. Exits with 3 if a target is missed.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from support.exit_status import exit_status
 
 from tegro.eip712 import Domain, OrderMessage, order_message
 from tegro.keccak import keccak256
@@ -165,7 +166,7 @@ def main() -> int:
         f"(target {LEAST_TIMES_QUICKER_THAN_ETH_ACCOUNT}) and in {over_bare:.2f} times the bare library's time "
         f"(target {MOST_TIMES_THE_BARE_LIBRARY})"
     )
-    return 0 if is_met else 1
+    return exit_status(is_met=is_met)
 
 
 if __name__ == "__main__":

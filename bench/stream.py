@@ -3,7 +3,7 @@
 The venue is a small aiohttp server in a process of its own. It sends the same frames as fast as they are taken, to one
 of two clients in turn: a bare aiohttp socket whose reader decodes every frame with msgspec and drops it, and
 `LiveBooks`, which routes the frame, checks its numbers, changes the book and looks whether it is crossed. Both run in
-this process, in interleaved rounds; a ratio is the median of the ratios inside each round. Exits with 1 if a target is
+this process, in interleaved rounds; a ratio is the median of the ratios inside each round. Exits with 3 if a target is
 missed.
 """
 
@@ -21,6 +21,7 @@ from typing import Final
 import aiohttp
 import msgspec
 from aiohttp import web
+from support.exit_status import exit_status
 
 from tegro import convert, wire
 from tegro.events import TradeEvent
@@ -261,7 +262,7 @@ def main() -> int:
         f"(target {LEAST_FRAMES_A_SECOND}), in {times[OURS]:.2f} times the bare socket's time "
         f"(target {MOST_TIMES_THE_BARE_SOCKET})"
     )
-    return 0 if is_met else 1
+    return exit_status(is_met=is_met)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ written to the journal of a data folder before the answer. Beside it, in the sam
 stands a bare probe: an aiohttp handler that recovers the signer and matches, without checks of fields or journal. The
 requests of both are made by another process, in rounds that take turns. Times are processor time of one core, so that
 other work disturbs less.
-Exits with 1 if a target is missed.
+Exits with 3 if a target is missed.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from typing import Final
 import aiohttp
 import msgspec
 from aiohttp import web
+from support.exit_status import exit_status
 
 from tegro.model import Market, Side
 from tegro_localnet.config import LocalnetConfig
@@ -250,7 +251,7 @@ def main() -> int:
             f"start-up takes {found['start']:.1f} s (target {MOST_START_SECS})", met=found["start"] <= MOST_START_SECS
         ),
     ]
-    return 0 if all(results) else 1
+    return exit_status(is_met=all(results))
 
 
 if __name__ == "__main__":
