@@ -164,7 +164,7 @@ def bytes_per_resting_order() -> float:
 def main() -> int:
     """Measure, print, and return the exit status."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--rounds", type=int, default=40)
     arguments.add_argument(
         "--count", type=int, default=50_000, help="operations in a round; the naive engine does 2000"
     )
