@@ -8,7 +8,6 @@ from msgspec import Struct, field
 
 from tegro.model import Side
 
-
 _BUY: Final = Side.BUY
 """A global of this module is found sooner than a member of an enum."""
 
