@@ -102,7 +102,8 @@ class Feeds:
                 del self._periodic[name]
                 self._depths.pop(name, None)
             elif now_ms >= periodic.due_ms:
-                periodic.due_ms = now_ms + periodic.period_ms
+                # By the clock, not by when it was sent last: a pace of one second stays one.
+                periodic.due_ms = now_ms - now_ms % periodic.period_ms + periodic.period_ms
                 for event in periodic.make(now_ms):
                     self._hub.publish(name, event)
 

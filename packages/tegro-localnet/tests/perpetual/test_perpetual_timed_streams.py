@@ -1,4 +1,4 @@
-"""The stream of candles, on a clock that moves as it likes: none is left out, and each ends with all its trades."""
+"""Streams on a clock that moves as it likes: the pace holds, no candle is left out, each ends with all its trades."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ DAY_MS = 86_400_000
 
 
 class Viewer:
-    """A venue on a clock of its own, and one connection that follows the candles of ETHUSDT."""
+    """A venue on a clock of its own, and one connection that follows a stream of ETHUSDT."""
 
-    def __init__(self, interval: str) -> None:
+    def __init__(self, stream: str) -> None:
         self.now_ms = START_MS
         self.venue = PerpetualVenue(PerpetualConfig(), lambda: self.now_ms, random.Random(1))
         self.crowd = PerpetualCrowd(self.venue, random.Random(1))
         self.follower = Follower(is_combined=False)
-        name = f"ethusdt@kline_{interval}"
+        name = f"ethusdt@{stream}"
         self.venue.hub.follow(self.follower, name)
         self.venue.feeds.started(name)
 
@@ -40,12 +40,12 @@ class Viewer:
         self.venue.pulse()
 
     async def shown(self) -> list[dict[str, Any]]:
-        """Return the candles that were sent since, oldest first."""
+        """Return the events that were sent, oldest first."""
         self.follower.close()
         frames = []
         async with asyncio.timeout(30):
             while (frame := (await self.follower.next_frame())[0]) != b"":
-                frames.append(json.loads(frame)["k"])
+                frames.append(json.loads(frame))
         return frames
 
     def traded(self, interval_ms: int) -> dict[int, list[Any]]:
@@ -61,11 +61,12 @@ class Viewer:
 async def test_every_candle_is_shown_and_closes_with_all_that_traded_in_it(
     interval: str, interval_ms: int, step_ms: int
 ) -> None:
-    viewer = Viewer(interval)
+    viewer = Viewer(f"kline_{interval}")
     steps = 120 if step_ms < 59_000 else 15
     for _ in range(steps):
         viewer.pass_by(step_ms)
-    shown, traded = await viewer.shown(), viewer.traded(interval_ms)
+    shown = [event["k"] for event in await viewer.shown()]
+    traded = viewer.traded(interval_ms)
 
     opened = [candle["t"] for candle in shown]
     assert all(later in (earlier, earlier + interval_ms) for earlier, later in pairwise(opened))
@@ -85,11 +86,24 @@ async def test_every_candle_is_shown_and_closes_with_all_that_traded_in_it(
 
 
 async def test_a_clock_set_forward_by_a_day_does_not_bring_a_day_of_seconds() -> None:
-    viewer = Viewer("1s")
+    viewer = Viewer("kline_1s")
     viewer.pass_by(100)
     viewer.pass_by(DAY_MS, trades=False)
     viewer.pass_by(1_000, trades=False)
-    shown = await viewer.shown()
+    shown = [event["k"] for event in await viewer.shown()]
     assert len(shown) < 70
     assert shown[-1]["t"] == viewer.now_ms // 1000 * 1000
     assert (shown[-1]["n"], shown[-1]["v"], shown[-1]["x"]) == (0, "0.00000000", False)
+
+
+@pytest.mark.parametrize(
+    ("stream", "period_ms"), [("markPrice@1s", 1_000), ("markPrice", 3_000), ("depth5@100ms", 100), ("ticker", 1_000)]
+)
+@pytest.mark.parametrize("step_ms", [50, 70, 90])
+async def test_a_stream_keeps_its_pace_however_the_steps_fall(stream: str, period_ms: int, step_ms: int) -> None:
+    viewer = Viewer(stream)
+    for _ in range(30_000 // step_ms):
+        viewer.pass_by(step_ms, trades=False)
+    told_ms = [event["E"] for event in await viewer.shown()]
+    periods = [time_ms // period_ms for time_ms in told_ms]
+    assert periods == list(range(START_MS // period_ms, viewer.now_ms // period_ms + 1))
