@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -161,6 +162,27 @@ def contract() -> Contract:
         max_market_quantity=Decimal(100),
         min_notional=Decimal(20),
     )
+
+
+@pytest.fixture
+def symbol_info() -> dict[str, Any]:
+    """The contract as the venue lists it."""
+    return {
+        "symbol": "ETHUSDT",
+        "pair": "ETHUSDT",
+        "contractType": "PERPETUAL",
+        "status": "TRADING",
+        "baseAsset": "ETH",
+        "quoteAsset": "USDT",
+        "marginAsset": "USDT",
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
+            {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": "0.001"},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.001", "maxQty": "100", "stepSize": "0.001"},
+            {"filterType": "MIN_NOTIONAL", "notional": "20"},
+            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        ],
+    }
 
 
 @pytest.fixture

@@ -13,28 +13,15 @@ from tegro.perpetual import MarginType, PositionMode
 from tegro.perpetual.book import PerpetualBook
 from tegro.perpetual.model import DepthChange, DepthSnapshot
 
-SYMBOL = {
-    "symbol": "ETHUSDT",
-    "pair": "ETHUSDT",
-    "contractType": "PERPETUAL",
-    "status": "TRADING",
-    "baseAsset": "ETH",
-    "quoteAsset": "USDT",
-    "marginAsset": "USDT",
-    "filters": [
-        {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
-        {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": "0.001"},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": "0.001", "maxQty": "100", "stepSize": "0.001"},
-        {"filterType": "MIN_NOTIONAL", "notional": "20"},
-        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-    ],
-}
 
-
-async def test_contracts_come_with_their_rules_and_an_odd_one_hides_none(client, venue, contract):
-    without = {**SYMBOL, "symbol": "ODD", "filters": SYMBOL["filters"][1:]}
-    zero = {**SYMBOL, "symbol": "ZERO", "filters": [{**SYMBOL["filters"][0], "tickSize": "0"}, *SYMBOL["filters"][1:]]}
-    venue.answer("GET", "v1/exchangeInfo", {"symbols": [without, {"symbol": 5}, zero, SYMBOL]})
+async def test_contracts_come_with_their_rules_and_an_odd_one_hides_none(client, venue, contract, symbol_info):
+    without = {**symbol_info, "symbol": "ODD", "filters": symbol_info["filters"][1:]}
+    zero = {
+        **symbol_info,
+        "symbol": "ZERO",
+        "filters": [{**symbol_info["filters"][0], "tickSize": "0"}, *symbol_info["filters"][1:]],
+    }
+    venue.answer("GET", "v1/exchangeInfo", {"symbols": [without, {"symbol": 5}, zero, symbol_info]})
     assert await client.contracts() == [contract]
     assert await client.contract("ethusdt") == contract
     with pytest.raises(InvalidInput, match="there is no contract 'NOPE'; the venue lists ETHUSDT"):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import msgspec
 from msgspec import Raw, Struct
 
 from tegro.perpetual import convert, wire
@@ -107,41 +106,41 @@ def read_combined(frame: bytes | str) -> VenueEvent | None:
     msgspec.DecodeError, ValueError
         If the frame is not what it says it is.
     """
-    combined = msgspec.json.decode(frame, type=wire.CombinedFrame)
+    combined = wire.read(frame, wire.CombinedFrame)
     return read_event(combined.data) if combined.stream else None
 
 
 def read_event(frame: bytes | str | Raw) -> VenueEvent | None:
     """Return the event of a plain frame; None for events that this version does not know. Errors as above."""
-    kind = msgspec.json.decode(frame, type=wire.EventHead).kind
+    kind = wire.read(frame, wire.EventHead).kind
     read = _READERS.get(kind)
     return None if read is None else read(frame)
 
 
 def _depth(frame: bytes | str | Raw) -> VenueEvent:
-    return DepthEvent(convert.change_of(msgspec.json.decode(frame, type=wire.DepthUpdate)))
+    return DepthEvent(convert.change_of(wire.read(frame, wire.DepthUpdate)))
 
 
 def _trade(frame: bytes | str | Raw) -> VenueEvent:
-    return PublicTradeEvent(convert.trade_of(msgspec.json.decode(frame, type=wire.AggregateTrade)))
+    return PublicTradeEvent(convert.trade_of(wire.read(frame, wire.AggregateTrade)))
 
 
 def _mark(frame: bytes | str | Raw) -> VenueEvent:
-    return MarkEvent(convert.mark_of_event(msgspec.json.decode(frame, type=wire.MarkPriceUpdate)))
+    return MarkEvent(convert.mark_of_event(wire.read(frame, wire.MarkPriceUpdate)))
 
 
 def _candle(frame: bytes | str | Raw) -> VenueEvent:
-    bar = msgspec.json.decode(frame, type=wire.KlineUpdate).bar
+    bar = wire.read(frame, wire.KlineUpdate).bar
     return CandleEvent(bar.symbol, bar.interval, convert.candle_of_event(bar))
 
 
 def _order(frame: bytes | str | Raw) -> VenueEvent:
-    update = msgspec.json.decode(frame, type=wire.OrderTradeUpdate)
+    update = wire.read(frame, wire.OrderTradeUpdate)
     return OrderUpdate(convert.order_of_event(update), convert.fill_of_event(update))
 
 
 def _account(frame: bytes | str | Raw) -> VenueEvent:
-    update = msgspec.json.decode(frame, type=wire.AccountUpdate)
+    update = wire.read(frame, wire.AccountUpdate)
     return AccountEvent(
         reason=update.account.reason,
         balances=[
@@ -154,7 +153,7 @@ def _account(frame: bytes | str | Raw) -> VenueEvent:
 
 
 def _margin_call(frame: bytes | str | Raw) -> VenueEvent:
-    call = msgspec.json.decode(frame, type=wire.MarginCall)
+    call = wire.read(frame, wire.MarginCall)
     return MarginCallEvent(call.positions, call.time)
 
 

@@ -125,7 +125,7 @@ class PerpetualRest:
         found = []
         for raw in info.symbols:
             try:
-                found.append(convert.contract_of(msgspec.json.decode(raw, type=wire.SymbolInfo)))
+                found.append(convert.contract_of(wire.read(raw, wire.SymbolInfo)))
             except _UNREADABLE:
                 continue
         return found
@@ -246,7 +246,7 @@ class PerpetualRest:
                 return Rejected(client_order_id=client_order_id, reason=answer.text, code=answer.code)
             return unknown(f"HTTP {answer.status}: {answer.text}")
         try:
-            order = convert.order_of(msgspec.json.decode(answer.body, type=wire.OrderInfo))
+            order = convert.order_of(wire.read(answer.body, wire.OrderInfo))
         except _UNREADABLE as error:
             return unknown(f"the venue's answer could not be read: {error}")
         if order.client_order_id != client_order_id:
@@ -261,7 +261,7 @@ class PerpetualRest:
             return CancelUnknown(client_order_id=client_order_id, cause=answer.cause)
         if answer.is_success:
             try:
-                return Cancelled(order=convert.order_of(msgspec.json.decode(answer.body, type=wire.OrderInfo)))
+                return Cancelled(order=convert.order_of(wire.read(answer.body, wire.OrderInfo)))
             except _UNREADABLE as error:
                 return CancelUnknown(client_order_id=client_order_id, cause=f"unreadable answer: {error}")
         if answer.code in (_UNKNOWN_ORDER, _NO_SUCH_ORDER):
@@ -416,6 +416,6 @@ def _named(symbol: str | None) -> dict[str, str]:
 
 def _read[T](path: str, body: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return wire.read(body, kind)
     except _UNREADABLE as error:
         raise BadReply(f"{path} could not be read: {error}") from None

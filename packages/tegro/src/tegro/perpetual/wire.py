@@ -5,7 +5,10 @@ Only what is read is named; other members are skipped. Decimals are texts on the
 
 from decimal import Decimal
 
+import msgspec
 from msgspec import Raw, Struct, field
+
+from tegro.perpetual.number import Number, read_number
 
 
 class ServerTime(Struct, rename="camel"):
@@ -18,13 +21,13 @@ class Filter(Struct, rename="camel"):
     """One rule of a symbol; which members count depends on `filter_type`."""
 
     filter_type: str
-    min_price: Decimal = Decimal(0)
-    max_price: Decimal = Decimal(0)
-    tick_size: Decimal = Decimal(0)
-    min_qty: Decimal = Decimal(0)
-    max_qty: Decimal = Decimal(0)
-    step_size: Decimal = Decimal(0)
-    notional: Decimal = Decimal(0)
+    min_price: Number = Decimal(0)
+    max_price: Number = Decimal(0)
+    tick_size: Number = Decimal(0)
+    min_qty: Number = Decimal(0)
+    max_qty: Number = Decimal(0)
+    step_size: Number = Decimal(0)
+    notional: Number = Decimal(0)
 
 
 class SymbolInfo(Struct, rename="camel"):
@@ -49,8 +52,8 @@ class Depth(Struct, rename="camel"):
     """`GET v1/depth`."""
 
     last_update_id: int
-    bids: list[tuple[Decimal, Decimal]]
-    asks: list[tuple[Decimal, Decimal]]
+    bids: list[tuple[Number, Number]]
+    asks: list[tuple[Number, Number]]
     time: int = field(default=0, name="E")
 
 
@@ -58,8 +61,8 @@ class AggregateTrade(Struct):
     """A row of `GET v1/aggTrades`, and the frame of `@aggTrade`."""
 
     trade_id: int = field(name="a")
-    price: Decimal = field(name="p")
-    quantity: Decimal = field(name="q")
+    price: Number = field(name="p")
+    quantity: Number = field(name="q")
     time: int = field(name="T")
     is_buyer_maker: bool = field(name="m")
     symbol: str = field(default="", name="s")
@@ -68,16 +71,16 @@ class AggregateTrade(Struct):
 class LastPrice(Struct):
     """`GET v2/ticker/price`."""
 
-    price: Decimal
+    price: Number
 
 
 class PremiumIndex(Struct, rename="camel"):
     """`GET v1/premiumIndex`."""
 
     symbol: str
-    mark_price: Decimal
-    index_price: Decimal
-    last_funding_rate: Decimal
+    mark_price: Number
+    index_price: Number
+    last_funding_rate: Number
     next_funding_time: int
     time: int
 
@@ -86,7 +89,7 @@ class FundingRow(Struct, rename="camel"):
     """A row of `GET v1/fundingRate`."""
 
     symbol: str
-    funding_rate: Decimal
+    funding_rate: Number
     funding_time: int
 
 
@@ -102,10 +105,10 @@ class OrderInfo(Struct, rename="camel"):
     update_time: int
     position_side: str = "BOTH"
     time_in_force: str = "GTC"
-    price: Decimal = Decimal(0)
-    avg_price: Decimal = Decimal(0)
-    orig_qty: Decimal = Decimal(0)
-    executed_qty: Decimal = Decimal(0)
+    price: Number = Decimal(0)
+    avg_price: Number = Decimal(0)
+    orig_qty: Number = Decimal(0)
+    executed_qty: Number = Decimal(0)
     reduce_only: bool = False
     time: int | None = None
 
@@ -117,11 +120,11 @@ class UserTrade(Struct, rename="camel"):
     order_id: int
     symbol: str
     side: str
-    price: Decimal
-    qty: Decimal
-    commission: Decimal
+    price: Number
+    qty: Number
+    commission: Number
     commission_asset: str
-    realized_pnl: Decimal
+    realized_pnl: Number
     maker: bool
     time: int
     position_side: str = "BOTH"
@@ -131,9 +134,9 @@ class AccountAsset(Struct, rename="camel"):
     """What the account has of one asset."""
 
     asset: str
-    wallet_balance: Decimal
-    available_balance: Decimal
-    margin_balance: Decimal
+    wallet_balance: Number
+    available_balance: Number
+    margin_balance: Number
 
 
 class Account(Struct):
@@ -147,14 +150,14 @@ class PositionRisk(Struct, rename="camel"):
 
     symbol: str
     position_side: str
-    position_amt: Decimal
-    entry_price: Decimal
-    mark_price: Decimal
-    liquidation_price: Decimal
+    position_amt: Number
+    entry_price: Number
+    mark_price: Number
+    liquidation_price: Number
     leverage: str
     margin_type: str
-    isolated_wallet: Decimal
-    unrealized_profit: Decimal = field(name="unRealizedProfit")
+    isolated_wallet: Number
+    unrealized_profit: Number = field(name="unRealizedProfit")
 
 
 class PositionSideDual(Struct, rename="camel"):
@@ -172,15 +175,15 @@ class LeverageReply(Struct):
 class CommissionRate(Struct, rename="camel"):
     """`GET v1/commissionRate`."""
 
-    maker_commission_rate: Decimal
-    taker_commission_rate: Decimal
+    maker_commission_rate: Number
+    taker_commission_rate: Number
 
 
 class IncomeRow(Struct, rename="camel"):
     """A row of `GET v1/income`."""
 
     income_type: str
-    income: Decimal
+    income: Number
     asset: str
     time: int
     tran_id: int
@@ -193,7 +196,7 @@ class ListenKey(Struct, rename="camel"):
     listen_key: str
 
 
-type Kline = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal, int, Decimal, int, Decimal, Decimal, str]
+type Kline = tuple[int, Number, Number, Number, Number, Number, int, Number, int, Number, Number, str]
 """Open time, open, high, low, close, base volume, last moment, quote volume, trades, taker-buy base and quote."""
 
 
@@ -218,8 +221,8 @@ class DepthUpdate(Struct):
     first_id: int = field(name="U")
     last_id: int = field(name="u")
     previous_id: int = field(name="pu")
-    bids: list[tuple[Decimal, Decimal]] = field(name="b")
-    asks: list[tuple[Decimal, Decimal]] = field(name="a")
+    bids: list[tuple[Number, Number]] = field(name="b")
+    asks: list[tuple[Number, Number]] = field(name="a")
 
 
 class MarkPriceUpdate(Struct):
@@ -227,9 +230,9 @@ class MarkPriceUpdate(Struct):
 
     symbol: str = field(name="s")
     time: int = field(name="E")
-    mark: Decimal = field(name="p")
-    index: Decimal = field(name="i")
-    rate: Decimal = field(name="r")
+    mark: Number = field(name="p")
+    index: Number = field(name="i")
+    rate: Number = field(name="r")
     next_time: int = field(name="T")
 
 
@@ -240,15 +243,15 @@ class KlineBar(Struct):
     close_time: int = field(name="T")
     symbol: str = field(name="s")
     interval: str = field(name="i")
-    open: Decimal = field(name="o")
-    high: Decimal = field(name="h")
-    low: Decimal = field(name="l")
-    close: Decimal = field(name="c")
-    base_volume: Decimal = field(name="v")
-    quote_volume: Decimal = field(name="q")
+    open: Number = field(name="o")
+    high: Number = field(name="h")
+    low: Number = field(name="l")
+    close: Number = field(name="c")
+    base_volume: Number = field(name="v")
+    quote_volume: Number = field(name="q")
     trades: int = field(name="n")
-    taker_buy_base: Decimal = field(name="V")
-    taker_buy_quote: Decimal = field(name="Q")
+    taker_buy_base: Number = field(name="V")
+    taker_buy_quote: Number = field(name="Q")
     is_closed: bool = field(name="x")
 
 
@@ -266,22 +269,22 @@ class OrderTrade(Struct):
     side: str = field(name="S")
     type: str = field(name="o")
     time_in_force: str = field(name="f")
-    quantity: Decimal = field(name="q")
-    price: Decimal = field(name="p")
-    average_price: Decimal = field(name="ap")
+    quantity: Number = field(name="q")
+    price: Number = field(name="p")
+    average_price: Number = field(name="ap")
     status: str = field(name="X")
     order_id: int = field(name="i")
-    last_quantity: Decimal = field(name="l")
-    last_price: Decimal = field(name="L")
-    filled: Decimal = field(name="z")
+    last_quantity: Number = field(name="l")
+    last_price: Number = field(name="L")
+    filled: Number = field(name="z")
     time: int = field(name="T")
     trade_id: int = field(name="t")
     """0 unless something traded."""
     is_maker: bool = field(name="m")
     reduce_only: bool = field(name="R")
     position_side: str = field(name="ps")
-    realized: Decimal = field(default=Decimal(0), name="rp")
-    fee: Decimal = field(default=Decimal(0), name="n")
+    realized: Number = field(default=Decimal(0), name="rp")
+    fee: Number = field(default=Decimal(0), name="n")
     fee_asset: str | None = field(default=None, name="N")
 
 
@@ -296,16 +299,16 @@ class BalanceChange(Struct):
     """A balance in ACCOUNT_UPDATE."""
 
     asset: str = field(name="a")
-    wallet: Decimal = field(name="wb")
+    wallet: Number = field(name="wb")
 
 
 class PositionChange(Struct):
     """A position in ACCOUNT_UPDATE."""
 
     symbol: str = field(name="s")
-    quantity: Decimal = field(name="pa")
-    entry_price: Decimal = field(name="ep")
-    unrealized: Decimal = field(name="up")
+    quantity: Number = field(name="pa")
+    entry_price: Number = field(name="ep")
+    unrealized: Number = field(name="up")
     position_side: str = field(name="ps")
 
 
@@ -329,9 +332,9 @@ class EndangeredPosition(Struct):
 
     symbol: str = field(name="s")
     position_side: str = field(name="ps")
-    quantity: Decimal = field(name="pa")
-    unrealized: Decimal = field(name="up")
-    maintenance: Decimal = field(name="mm")
+    quantity: Number = field(name="pa")
+    unrealized: Number = field(name="up")
+    maintenance: Number = field(name="mm")
 
 
 class MarginCall(Struct):
@@ -339,3 +342,15 @@ class MarginCall(Struct):
 
     positions: list[EndangeredPosition] = field(name="p")
     time: int = field(name="E")
+
+
+def read[T](body: bytes | str | Raw, kind: type[T]) -> T:
+    """Read a body or a frame.
+
+    Raises
+    ------
+    msgspec.DecodeError
+        If the text is no JSON, or (as its subclass `msgspec.ValidationError`) does not fit the shape: a number that is
+        none, not finite or too long does not.
+    """
+    return msgspec.json.decode(body, type=kind, dec_hook=read_number)
