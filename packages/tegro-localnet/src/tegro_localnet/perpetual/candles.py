@@ -1,6 +1,7 @@
 """Candles of one price series in sixteen intervals, without gaps (perpetual dialect 3.7).
 
-An interval in which nothing happened is flat at the close before it; before the first price it is flat at the first.
+An interval in which nothing happened is flat at the close before it; before the first price that is known it is flat
+at that one.
 """
 
 from datetime import UTC, datetime
@@ -29,7 +30,6 @@ INTERVALS_SECS: Final = {
     "1w": 604_800,
     "1M": MONTH_SECS,
 }
-_SHORTEST: Final = "1s"
 _MONTH_PROBE_SECS: Final = 32 * 86_400
 
 
@@ -63,6 +63,10 @@ class Sample(Struct, frozen=True, kw_only=True):
     trade_id: int = -1
 
 
+type Kept = dict[str, tuple[Candle, ...]]
+"""Candles by interval, oldest first."""
+
+
 class CandleSeries:
     """The candles of one series.
 
@@ -70,42 +74,45 @@ class CandleSeries:
     ----------
     first_price_e18
         What the past is filled with.
+    most
+        How many candles of each interval are kept. A price that is sampled each second would else fill the memory.
     """
 
-    def __init__(self, first_price_e18: int) -> None:
+    def __init__(self, first_price_e18: int, most: int) -> None:
         self._first_price_e18 = first_price_e18
+        self._most = most
         self._candles: dict[str, SortedDict] = {interval: SortedDict() for interval in INTERVALS_SECS}
 
     def record(self, sample: Sample) -> None:
         """Count a sample in the candle of its time, of each interval."""
-        piece = _flat(_SHORTEST, opening_ms(_SHORTEST, sample.time_ms), sample.price_e18)
-        piece.base_e8, piece.quote_e8, piece.count = sample.base_e8, sample.quote_e8, 1
-        piece.first_id = piece.last_id = sample.trade_id
-        if sample.is_taker_buy:
-            piece.taker_buy_base_e8, piece.taker_buy_quote_e8 = sample.base_e8, sample.quote_e8
-        self.absorb(piece)
-
-    def absorb(self, piece: Candle) -> None:
-        """Count what happened in (a part of) a second, after everything that was counted before."""
         for interval, candles in self._candles.items():
-            open_ms = opening_ms(interval, piece.open_ms)
+            open_ms = opening_ms(interval, sample.time_ms)
             candle: Candle | None = candles.get(open_ms)
             if candle is None:
-                candle = candles[open_ms] = _flat(interval, open_ms, piece.open_e18)
-                candle.first_id = piece.first_id
-            candle.high_e18 = max(candle.high_e18, piece.high_e18)
-            candle.low_e18 = min(candle.low_e18, piece.low_e18)
-            candle.close_e18 = piece.close_e18
-            candle.base_e8 += piece.base_e8
-            candle.quote_e8 += piece.quote_e8
-            candle.count += piece.count
-            candle.last_id = piece.last_id
-            candle.taker_buy_base_e8 += piece.taker_buy_base_e8
-            candle.taker_buy_quote_e8 += piece.taker_buy_quote_e8
+                candle = candles[open_ms] = _flat(interval, open_ms, sample.price_e18)
+                candle.first_id = sample.trade_id
+                if len(candles) > self._most:
+                    candles.popitem(0)
+            candle.high_e18 = max(candle.high_e18, sample.price_e18)
+            candle.low_e18 = min(candle.low_e18, sample.price_e18)
+            candle.close_e18 = sample.price_e18
+            candle.base_e8 += sample.base_e8
+            candle.quote_e8 += sample.quote_e8
+            candle.count += 1
+            candle.last_id = sample.trade_id
+            if sample.is_taker_buy:
+                candle.taker_buy_base_e8 += sample.base_e8
+                candle.taker_buy_quote_e8 += sample.quote_e8
 
-    def seconds(self) -> tuple[Candle, ...]:
-        """Return the candles of single seconds, oldest first: all others follow from them by `absorb`."""
-        return tuple(self._candles[_SHORTEST].values())
+    def kept(self) -> Kept:
+        """Return all candles in which something happened, as far back as they are kept."""
+        return {interval: tuple(candles.values()) for interval, candles in self._candles.items()}
+
+    def restore(self, kept: Kept) -> None:
+        """Take over what `kept` returned, in place of all that is here. The candles belong to this series then."""
+        for interval, candles in self._candles.items():
+            candles.clear()
+            candles.update((candle.open_ms, candle) for candle in kept[interval])
 
     def at(self, interval: str, time_ms: int) -> Candle:
         """Return the candle of a moment."""

@@ -3,17 +3,17 @@
 from msgspec import Struct
 
 from tegro_localnet.perpetual.api_keys import Credentials
-from tegro_localnet.perpetual.candles import Candle
+from tegro_localnet.perpetual.candles import Kept
 from tegro_localnet.perpetual.engine.snapshot import EngineState, restore_state, take_state
 from tegro_localnet.perpetual.tape import MarketTape
 from tegro_localnet.perpetual.venue import PerpetualVenue
 
 
 class TapeState(Struct, frozen=True, kw_only=True):
-    """What the public saw of a contract: how often its book changed, and the candles of single seconds by series."""
+    """What the public saw of a contract: how often its book changed, and its candles by series."""
 
     update_id: int
-    seconds: dict[str, tuple[Candle, ...]]
+    candles: dict[str, Kept]
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -55,8 +55,7 @@ def restore(venue: PerpetualVenue, snapshot: Snapshot) -> None:
         tape = venue.tapes[symbol]
         tape.update_id = taken.update_id
         for name, series in tape.series.items():
-            for candle in taken.seconds[name]:
-                series.absorb(candle)
+            series.restore(taken.candles[name])
     for credentials in snapshot.keys:
         venue.keys.add(credentials)
     venue.keys.listening.update(snapshot.listening)
@@ -64,5 +63,5 @@ def restore(venue: PerpetualVenue, snapshot: Snapshot) -> None:
 
 
 def _tape_state(tape: MarketTape) -> TapeState:
-    seconds = {name: series.seconds() for name, series in tape.series.items()}
-    return TapeState(update_id=tape.update_id, seconds=seconds)
+    candles = {name: series.kept() for name, series in tape.series.items()}
+    return TapeState(update_id=tape.update_id, candles=candles)

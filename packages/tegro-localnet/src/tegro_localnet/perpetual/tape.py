@@ -7,6 +7,10 @@ from tegro_localnet.perpetual.engine.market import Market, Trade
 from tegro_localnet.perpetual.engine.units import E18
 
 _DAY_MS: Final = 86_400_000
+_MOST_TRADED: Final = 100_000
+"""More than a day of seconds in which there were trades."""
+_MOST_PRICES: Final = 10_000
+"""Prices are sampled each second: nearly three hours of those, a week of minutes."""
 
 
 class MarketTape:
@@ -21,10 +25,10 @@ class MarketTape:
     def __init__(self, market: Market) -> None:
         start_e18 = market.contract.start_price_e18
         self._market = market
-        self.trades: Final = CandleSeries(start_e18)
-        self.marks: Final = CandleSeries(start_e18)
-        self.indexes: Final = CandleSeries(start_e18)
-        self.premiums: Final = CandleSeries(0)
+        self.trades: Final = CandleSeries(start_e18, _MOST_TRADED)
+        self.marks: Final = CandleSeries(start_e18, _MOST_PRICES)
+        self.indexes: Final = CandleSeries(start_e18, _MOST_PRICES)
+        self.premiums: Final = CandleSeries(0, _MOST_PRICES)
         self.update_id = 1
 
     @property
