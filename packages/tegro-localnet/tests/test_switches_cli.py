@@ -71,6 +71,8 @@ def test_switches_are_shown_and_changed_while_it_runs(info: dict[str, Any]) -> N
         "tegro localnet: switch order_schema is part of the contract: "
         "start the localnet with --switch order_schema=expiry\n"
     )
+    assert run("switch", "envelope=wrapped", f"depth_values={values['depth_values']}", *url)[0] == 0
+    assert ask(f"{info['rest_url']}/api/v1/exchange/chain/list")["message"] == "success"
 
 
 def test_tokens_are_given_on_the_chain_that_is_named(info: dict[str, Any]) -> None:
