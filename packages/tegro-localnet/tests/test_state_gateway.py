@@ -118,7 +118,9 @@ async def test_a_wrong_question_is_refused_in_a_sentence(api: Any, path: str, se
     assert sentence in answer["error"]
 
 
-async def test_lists_are_cut_where_they_are_told_to(state: Any, someone: Any) -> None:
+async def test_lists_are_cut_where_they_are_told_to(localnet: Any, state: Any, someone: Any) -> None:
+    localnet.new_wallet({"USDC": Decimal(1)})
+    localnet.new_wallet({"USDC": Decimal(1)})
     ids = [(await someone.place(SYMBOL, "buy", "500.5", "0.1"))["order_id"] for _ in range(3)]
     seen = await state(limit=2)
     assert [order["order_id"] for order in seen["orders"]] == ids[:0:-1]

@@ -158,7 +158,7 @@ def test_refuses_bad_transactions_as_geth_does(web3, accounts, change, text) -> 
         "chainId": 31337,
         "nonce": web3.eth.get_transaction_count(sender.address),
         "to": accounts[1].address,
-        "value": 1,
+        "value": 2,
         "gas": 21_000,
         "maxFeePerGas": 10**10,
         "maxPriorityFeePerGas": 1,
