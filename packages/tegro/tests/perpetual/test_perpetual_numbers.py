@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tegro.errors import BadReply
-from tegro.perpetual import wire
+from tegro.perpetual import convert, wire
 from tegro.perpetual.events import read_event
 
 NO_NUMBERS = [
@@ -32,14 +32,17 @@ HUGE = "1E+999999999"
 
 
 class Price(msgspec.Struct):
-    """A number of each kind of place."""
-
     price: wire.Number
-    levels: list[tuple[wire.Number, wire.Number]] = []
 
 
 def read(price: object) -> Decimal:
     return wire.read(json.dumps({"price": price}), Price).price
+
+
+def read_levels(rows: list[list[object]]) -> list[tuple[Decimal, Decimal]]:
+    body = {"lastUpdateId": 1, "bids": [["5", "0.1"]], "asks": rows}
+    snapshot = convert.snapshot_of(wire.read(json.dumps(body), wire.Depth), "X")
+    return [(level.price, level.quantity) for level in snapshot.asks]
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=18))
@@ -56,8 +59,22 @@ def test_a_text_is_read_to_its_last_digit(value):
 def test_what_is_no_plain_number_is_refused(text):
     with pytest.raises(msgspec.ValidationError, match="expected a decimal number, was"):
         read(text)
-    with pytest.raises(msgspec.ValidationError, match=r"levels\[1\]\[1\]"):
-        wire.read(json.dumps({"price": "1", "levels": [["1", "1"], ["1", text]]}), Price)
+    with pytest.raises(msgspec.ValidationError, match="expected a decimal number, was"):
+        read_levels([["1", "1"], ["1", text]])
+
+
+@given(st.lists(st.tuples(st.text("0123456789.-,", max_size=8), st.text("0123456789.-,", max_size=8)), max_size=5))
+@example([("1,2", "3")])
+@example([("1", "2"), ("", "3")])
+@example([("1", "2,"), ("3", "4")])
+def test_levels_are_read_as_each_number_alone_would_be(rows):
+    try:
+        alone = [(read(price), read(quantity)) for price, quantity in rows]
+    except msgspec.ValidationError:
+        with pytest.raises(msgspec.ValidationError, match="expected a decimal number, was"):
+            read_levels([list(row) for row in rows])
+    else:
+        assert read_levels([list(row) for row in rows]) == alone
 
 
 @given(st.text(max_size=60))

@@ -283,5 +283,5 @@ def candle_of_event(bar: wire.KlineBar) -> PerpetualCandle:
     )
 
 
-def _levels(rows: list[tuple[Decimal, Decimal]]) -> list[BookLevel]:
-    return [BookLevel(price, quantity) for price, quantity in rows]
+def _levels(rows: list[wire.Level]) -> list[BookLevel]:
+    return [BookLevel(Decimal(price), Decimal(quantity)) for price, quantity in rows]

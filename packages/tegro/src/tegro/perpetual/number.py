@@ -2,10 +2,13 @@
 
 import numbers
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 _PLAIN: Final = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_PLAIN_ONES: Final = re.compile(rf"(?:{_PLAIN.pattern},)*")
 _SHOWN: Final = 80
 _SAFE_DIGITS: Final = 15
 
@@ -34,3 +37,16 @@ def read_number(_: type[Any], value: object) -> Decimal:
     if not _PLAIN.fullmatch(text) or (text is not value and sum(map(str.isdigit, text)) > _SAFE_DIGITS):
         raise ValueError(f"expected a decimal number, was {text[:_SHOWN]!r}")
     return Decimal(text)
+
+
+def require_levels(levels: Sequence[tuple[str, str]]) -> None:
+    """Raise ValueError unless each price and quantity of a book's side is what `read_number` takes as text.
+
+    All at once: asked about one number after the other, msgspec takes half as long again for a change of a book.
+    """
+    texts = list(chain.from_iterable(levels))
+    joined = ",".join([*texts, ""])
+    if joined.count(",") == len(texts) and _PLAIN_ONES.fullmatch(joined):
+        return
+    for text in texts:
+        read_number(Decimal, text)

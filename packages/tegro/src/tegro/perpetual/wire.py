@@ -8,7 +8,10 @@ from decimal import Decimal
 import msgspec
 from msgspec import Raw, Struct, field
 
-from tegro.perpetual.number import Number, read_number
+from tegro.perpetual.number import Number, read_number, require_levels
+
+type Level = tuple[str, str]
+"""Price and quantity; both are proved to be numbers where a body or a frame is read."""
 
 
 class ServerTime(Struct, rename="camel"):
@@ -52,9 +55,13 @@ class Depth(Struct, rename="camel"):
     """`GET v1/depth`."""
 
     last_update_id: int
-    bids: list[tuple[Number, Number]]
-    asks: list[tuple[Number, Number]]
+    bids: list[Level]
+    asks: list[Level]
     time: int = field(default=0, name="E")
+
+    def __post_init__(self) -> None:
+        require_levels(self.bids)
+        require_levels(self.asks)
 
 
 class AggregateTrade(Struct):
@@ -221,8 +228,12 @@ class DepthUpdate(Struct):
     first_id: int = field(name="U")
     last_id: int = field(name="u")
     previous_id: int = field(name="pu")
-    bids: list[tuple[Number, Number]] = field(name="b")
-    asks: list[tuple[Number, Number]] = field(name="a")
+    bids: list[Level] = field(name="b")
+    asks: list[Level] = field(name="a")
+
+    def __post_init__(self) -> None:
+        require_levels(self.bids)
+        require_levels(self.asks)
 
 
 class MarkPriceUpdate(Struct):
