@@ -107,3 +107,24 @@ async def test_a_stream_keeps_its_pace_however_the_steps_fall(stream: str, perio
     told_ms = [event["E"] for event in await viewer.shown()]
     periods = [time_ms // period_ms for time_ms in told_ms]
     assert periods == list(range(START_MS // period_ms, viewer.now_ms // period_ms + 1))
+
+
+@pytest.mark.parametrize("stream", ["kline_1s", "kline_1M", "markPrice@1s", "depth5@100ms", "ticker"])
+async def test_a_clock_set_back_by_an_hour_silences_no_stream(stream: str) -> None:
+    viewer = Viewer(stream)
+    viewer.pass_by(100, trades=False)
+    viewer.pass_by(-3_600_000, trades=False)
+    set_back_ms = viewer.now_ms
+    viewer.pass_by(1_000, trades=False)
+    told_ms = [event["E"] for event in await viewer.shown()]
+    assert sorted(set(told_ms)) == [set_back_ms, viewer.now_ms, START_MS + 100]
+
+
+def test_a_clock_set_back_by_an_hour_stops_neither_marks_nor_funding() -> None:
+    viewer = Viewer("markPrice@1s")
+    viewer.pass_by(100, trades=False)
+    viewer.pass_by(-3_600_000, trades=False)
+    ticks = viewer.venue.count
+    for _ in range(5):
+        viewer.pass_by(1_000, trades=False)
+    assert viewer.venue.count == ticks + 5

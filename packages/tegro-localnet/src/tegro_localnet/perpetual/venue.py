@@ -171,7 +171,8 @@ class PerpetualVenue:
     def pulse(self) -> None:
         """Do everything that is due now."""
         now_ms = self.clock_ms()
-        if now_ms - self._ticked_ms >= _TICK_MS:
+        # Below zero: the clock was set back, and funding must not wait until it has caught up.
+        if not 0 <= now_ms - self._ticked_ms < _TICK_MS:
             self._ticked_ms = now_ms
             self.apply(Tick())
         self.feeds.pulse(now_ms)

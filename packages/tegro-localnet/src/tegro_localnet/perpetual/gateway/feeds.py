@@ -101,7 +101,7 @@ class Feeds:
             if not self._hub.is_followed(name):
                 del self._periodic[name]
                 self._depths.pop(name, None)
-            elif now_ms >= periodic.due_ms:
+            elif not periodic.due_ms - periodic.period_ms <= now_ms < periodic.due_ms:  # or the clock was set back
                 # By the clock, not by when it was sent last: a pace of one second stays one.
                 periodic.due_ms = now_ms - now_ms % periodic.period_ms + periodic.period_ms
                 for event in periodic.make(now_ms):
@@ -189,7 +189,7 @@ def _candle_maker(market: Market, tape: MarketTape, interval: str) -> Callable[[
 
     def make(now_ms: int) -> list[Any]:
         nonlocal shown_ms
-        first_ms = now_ms if shown_ms is None else shown_ms
+        first_ms = now_ms if shown_ms is None else min(shown_ms, now_ms)
         late_ms = _MOST_LATE_CANDLES * INTERVALS_SECS[interval] * 1000
         start_ms = opening_ms(interval, max(first_ms, now_ms - late_ms))
         candles = tape.trades.between(interval, start_ms, now_ms, _MOST_LATE_CANDLES + 1)
