@@ -51,17 +51,20 @@ class ExchangeInfo(Struct):
     symbols: list[Raw]
 
 
-class Depth(Struct, rename="camel"):
-    """`GET v1/depth`."""
-
-    last_update_id: int
+class _Sides(Struct):
     bids: list[Level]
     asks: list[Level]
-    time: int = field(default=0, name="E")
 
     def __post_init__(self) -> None:
         require_levels(self.bids)
         require_levels(self.asks)
+
+
+class Depth(_Sides, rename="camel"):
+    """`GET v1/depth`."""
+
+    last_update_id: int
+    time: int = field(default=0, name="E")
 
 
 class AggregateTrade(Struct):
@@ -220,7 +223,7 @@ class EventHead(Struct):
     kind: str = field(default="", name="e")
 
 
-class DepthUpdate(Struct):
+class DepthUpdate(_Sides):
     """`@depth`."""
 
     symbol: str = field(name="s")
@@ -230,10 +233,6 @@ class DepthUpdate(Struct):
     previous_id: int = field(name="pu")
     bids: list[Level] = field(name="b")
     asks: list[Level] = field(name="a")
-
-    def __post_init__(self) -> None:
-        require_levels(self.bids)
-        require_levels(self.asks)
 
 
 class MarkPriceUpdate(Struct):
